@@ -9,6 +9,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from . import __version__
 from .errors import UserError
 from .mode import corpus_choice, mode
 
@@ -22,7 +23,7 @@ def stamp() -> str:
     """
     device, threads = _torch()
     lines = {
-        "lstm-tutorial": _version("lstm-tutorial"),
+        "lstm-tutorial": __version__,
         "Python": f"{platform.python_version()}, {_environment()}",
         "system": f"{_system()}, {platform.machine()}",
         **{package: _version(package) for package in PACKAGES},
@@ -62,7 +63,9 @@ def _torch():
     """The device that torch computes on, and its number of CPU threads."""
     try:
         import torch
-    except Exception as error:  # a broken build raises OSError, RuntimeError, ...: all of them belong in the report
+    except (
+        Exception
+    ) as error:  # a broken build raises OSError, RuntimeError, ...: all of them belong in the report
         return f"unknown, torch cannot be imported ({type(error).__name__})", "unknown"
     if torch.cuda.is_available():
         return f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}", torch.get_num_threads()
@@ -87,6 +90,6 @@ def _data():
     words = {
         "ok": "real files at hand and as published",
         "missing": "no real files at hand: the generated stand-in takes their place",
-        "wrong": "files at hand that are not the published ones: python -m lstm_tutorial data verify says more",
+        "wrong": "files at hand, but not as published: python -m lstm_tutorial data verify says more",
     }
     return {report.name: words[report.status] for report in reports}

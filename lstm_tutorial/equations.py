@@ -36,7 +36,7 @@ SQUASHED = {
 
 
 class Equations(str):
-    """LaTeX (an ``aligned`` environment) that a notebook renders; ``text`` is the same in plain characters."""
+    """LaTeX (an ``aligned`` environment) that a notebook renders; ``text`` says the same in plain text."""
 
     def __new__(cls, latex, text):
         self = super().__new__(cls, latex)
@@ -119,9 +119,9 @@ def _sum(spec, k):
     parts += [f"R_{k} y⁻"] if "y" in reads else []
     if k in spec.peepholes:
         parts.append("p_o ⊙ c" if k == "o" else f"p_{k} ⊙ c⁻")
+    parts += [f"b_{k}"] if "b" in reads else []
     if spec.gate_recurrence and k in spec.learned_gates:
         parts += [f"R_{a}{k} {a}⁻" for a in spec.learned_gates]
-    parts += [f"b_{k}"] if "b" in reads else []
     return {f"{k}_bar": tuple(parts)}
 
 
@@ -165,9 +165,9 @@ def _latex_table(spec, rows):
     lines = []
     for block, row in rows:
         first, more = row[0][1], ()
-        if len(first) > 4:  # full gate recurrence: too long for one line
-            more = first[-4:] if first[-1].startswith("b_") else first[-3:]
-            first = first[: -len(more)]
+        if len(first) > 5:  # too long for one line: the gate recurrence goes on the next
+            k = len(first) - len(spec.learned_gates)
+            first, more = first[:k], first[k:]
         line = f"{_latex(row[0][0])} &= {_latex(_joined(first))}"
         if len(row) == 2:
             line += f" & {_latex(row[1][0])} &= {_latex(_joined(row[1][1]))} && \\text{{{NAMES[block]}}}"
@@ -202,7 +202,12 @@ _WORDS = {
     "min": r"\min",
     "max": r"\max",
 }
-_SYMBOL = re.compile(r"(?P<parameter>[WRpb])_(?P<to>\w+)|(?P<bar>[a-z])_bar|(?P<word>σ_hard|[^\W\d]{2,}|[σ⊙−])|(?P<letter>[a-z])(?P<before>⁻?)")
+_SYMBOL = re.compile(
+    r"(?P<parameter>[WRpb])_(?P<to>\w+)"
+    r"|(?P<bar>[a-z])_bar"
+    r"|(?P<word>σ_hard|[^\W\d]{2,}|[σ⊙−])"
+    r"|(?P<letter>[a-z])(?P<before>⁻?)"
+)
 
 
 def _latex(text, scalars=""):

@@ -1,0 +1,137 @@
+"""``ablate``: seed 000's table, run."""
+
+import argparse
+import math
+import os
+
+import torch
+
+from .. import ledger
+from .. import mode as modes
+from ..data import load_corpus
+from ..engines import ENGINES
+from ..errors import UserError
+from ..results import ablation_table, valid_perplexity
+from ..spec import variants
+from ..studies import ptb_ablation as study
+from ..studies.runner import perform
+
+DESCRIPTION = """\
+Train the five language models of seed 000 and show what each part of an LSTM is worth.
+
+  python -m lstm_tutorial ablate                               a few minutes, on generated text
+  python -m lstm_tutorial ablate --config small --corpus ptb   the paper's settings: about 40 minutes
+                                                               on two cores
+
+Finished runs are in the ledger and are not done again; a run that was interrupted (Ctrl-C, kill, power)
+goes on where its last checkpoint was when the same command is given again.
+"""
+
+
+def add_parser(subparsers):
+    """Add ``ablate`` to the commands."""
+    parser = subparsers.add_parser(
+        "ablate",
+        help="the LSTM without some of its parts, on Penn Treebank (seed 000)",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--config", choices=("small", "medium", "large"), help="the paper's settings; without it the mode decides")
+    add("--corpus", default="auto", choices=("auto", "ptb", "banyan"), help="default: PTB if it can be had")
+    add("--variants", nargs="+", metavar="NAME", default=list(study.ROWS), help="rows; default: the five of seed 000")
+    add("--seeds", nargs="+", type=_at_least(0), metavar="N", default=[0], help="default: 0")
+    add("--epochs", type=_at_least(1), metavar="N", help="instead of the configuration's")
+    add("--learning-rates", nargs="+", type=_positive, metavar="RATE", help="instead of the configuration's")
+    add("--tune", action="store_true", help="choose a rate per row, on validation after one epoch; then run with it")
+    add("--as-published", action="store_true", help="do what the code of seed 000 did, row by row")
+    add("--engine", default="auto", choices=("auto", *ENGINES), help="how cells are computed; default: the fastest")
+    add("--device", default="cpu", metavar="DEVICE", help="cpu, cuda, cuda:1, …; default: cpu")
+    add("--threads", type=_at_least(1), metavar="N", help="CPU threads; default: torch's choice")
+    add("--mode", choices=modes.MODES, help="how much to compute; default: LSTM_TUTORIAL_MODE, or laptop")
+    parser.set_defaults(func=run)
+
+
+def run(args):
+    """Do the runs that were asked for, and print the table. Returns 0."""
+    rows = [_row(name) for name in args.variants]
+    device = _device(args.device)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    if args.tune and (args.learning_rates or args.as_published):
+        raise UserError("--tune chooses the rate itself: leave out --learning-rates and --as-published.")
+    if args.mode:
+        os.environ["LSTM_TUTORIAL_MODE"] = args.mode
+    mode, config = _mode_and_config(args.config)
+    corpus = load_corpus("banyan" if args.corpus == "auto" and mode == "smoke" else args.corpus)
+    say = print
+
+    def do(run):
+        return perform(run, corpus, args.engine, device, say)
+
+    rates = {row: args.learning_rates or [None] for row in rows}
+    selected_on = study.BY_HAND if args.learning_rates else study.BY_SEED
+    if args.tune:
+        selected_on = study.BY_VALID
+        for row in rows:
+            rate, at_edge = study.choose_rate(row, mode, config, lambda run: valid_perplexity(do(run)))
+            say(f"{row}: rate {rate:g}" + (", at the edge of what was tried." if at_edge else "."))
+            rates[row] = [rate]
+    make = study.published_run if args.as_published else study.run_of
+    for seed in args.seeds:
+        for row in rows:
+            for rate in rates[row]:
+                do(make(row, seed, mode, config, epochs=args.epochs, rate=rate, selected_on=selected_on))
+    say("")
+    say(
+        ablation_table(
+            ledger.read(study.STUDY),
+            data=corpus.name,
+            mode=mode,
+            config=config,
+            epochs=args.epochs,
+            rates="tuned" if args.tune else args.learning_rates or "seed",
+            as_published=args.as_published,
+        )
+    )
+    return 0
+
+
+def _mode_and_config(config):
+    """An explicit configuration means the paper's settings, whatever the mode."""
+    if config is not None:
+        return "paper", config
+    mode = modes.mode()
+    return mode, "small" if mode == "paper" else mode
+
+
+def _row(name):
+    if name not in variants:
+        raise UserError(f"no cell is called {name!r}; there are {', '.join(variants)}.")
+    return variants.key(name)
+
+
+def _device(name):
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise UserError(f"device {name!r} is not to be had here: leave out --device to run on the CPU.") from None
+    return device
+
+
+def _at_least(least):
+    def whole_number(text):
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+        return value
+
+    return whole_number
+
+
+def _positive(text):
+    value = float(text)
+    if not (0 < value < math.inf):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value

@@ -1,0 +1,152 @@
+"""A word-level language model: embedding, a stack of recurrent layers, softmax.
+
+Seed 000's model (Zaremba et al. 2014): dropout acts between layers only, on the embedded words, on the
+output of every layer, never on a recurrent connection. Also how text is cut into batches, and how
+perplexity is measured.
+
+Letters: V words, N tokens, T steps, B rows of a batch, H units.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .layers import LSTM
+from .spec import as_spec
+
+
+class LanguageModel(nn.Module):
+    """Predicts the next word at every step.
+
+    Parameters
+    ----------
+    spec : the cell, a CellSpec or a name.
+    vocabulary_size : V. hidden_size : H, also the size of the embedding. num_layers : recurrent layers.
+    dropout : probability of dropping a number between layers.
+    layers_tied : one cell used for all layers, as the code of seed 000 does for its LSTM.
+    weight_tying : the softmax uses the embedding matrix (Press and Wolf 2017).
+    engine : see :mod:`lstm_tutorial.engines`.
+    """
+
+    def __init__(
+        self,
+        spec,
+        vocabulary_size,
+        hidden_size,
+        num_layers=2,
+        dropout=0.0,
+        layers_tied=False,
+        weight_tying=False,
+        engine="auto",
+    ):
+        super().__init__()
+        self.spec = as_spec(spec)
+        self.embedding = nn.Embedding(vocabulary_size, hidden_size)
+        first = LSTM(self.spec, hidden_size, hidden_size, engine=engine)
+        self.layers = nn.ModuleList(
+            first if layers_tied or k == 0 else LSTM(self.spec, hidden_size, hidden_size, engine=engine)
+            for k in range(num_layers)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.softmax = nn.Linear(hidden_size, vocabulary_size)
+        if weight_tying:
+            self.softmax.weight = self.embedding.weight
+
+    def initialise(self, scale, generator=None):
+        """Every parameter from U(−scale, scale), biases too; zero what the cell starts at zero. Returns the model."""
+        cells = {id(layer): layer for layer in self.layers}.values()
+        own = {id(p) for cell in cells for p in cell.parameters()}
+        with torch.no_grad():
+            for p in self.parameters():
+                if id(p) not in own:
+                    p.uniform_(-scale, scale, generator=generator)
+        for cell in cells:
+            cell.reset_parameters(scale, generator)
+        return self
+
+    def forward(self, tokens, state=None):
+        """Scores of the next word (T, B, V) and the new state, for tokens (T, B)."""
+        y, state = self.hidden(tokens, state)
+        return self.softmax(y), state
+
+    def hidden(self, tokens, state=None):
+        """The last layer's output (T, B, H), and the state: a list with one tuple per layer."""
+        y = self.dropout(self.embedding(tokens))
+        new_state = []
+        for k, layer in enumerate(self.layers):
+            y, s = layer(y, None if state is None else state[k])
+            y = self.dropout(y)
+            new_state.append(s)
+        return y, new_state
+
+    def loss(self, tokens, targets, state=None):
+        """The negative log-likelihood of the targets (T, B) in nats, summed; and the new state, detached."""
+        scores, state = self(tokens, state)
+        nats = F.cross_entropy(scores.flatten(0, 1), targets.flatten(), reduction="sum")
+        return nats, [tuple(s.detach() for s in layer) for layer in state]
+
+    def parameter_count(self):
+        """How many numbers the model learns; what is shared counts once."""
+        return sum(p.numel() for p in self.parameters())
+
+
+def batches(tokens, batch_size, num_steps):
+    """Cut a text into ``batch_size`` rows read side by side, and the rows into steps: a list of (input, target).
+
+    tokens (N,) becomes pairs of (T, B) arrays, T = ``num_steps``. Row b of one batch goes on in row b of
+    the next, so that the state can be carried. As in the TensorFlow tutorial that seed 000 follows, what
+    does not fill a row or a last batch is left out.
+
+    Raises ValueError if the text is too short for a single batch.
+    """
+    tokens = np.asarray(tokens)
+    row_length = len(tokens) // batch_size
+    count = (row_length - 1) // num_steps
+    if count < 1:
+        raise ValueError(f"{len(tokens)} tokens are too few for a batch of {batch_size} rows of {num_steps} steps.")
+    rows = torch.as_tensor(tokens[: batch_size * row_length].reshape(batch_size, row_length).T.copy())
+    starts = range(0, count * num_steps, num_steps)
+    return [(rows[k : k + num_steps], rows[k + 1 : k + 1 + num_steps]) for k in starts]
+
+
+@torch.no_grad()
+def perplexity(model, tokens, first, batch_size=1, num_steps=256):
+    """exp of the mean negative log-likelihood over *all* of a text.
+
+    One pass, a zero state at the start that is carried through, the first token predicted from ``first``
+    (the id of <eos>), so that every token is predicted exactly once. With ``batch_size`` > 1 the text is cut
+    into that many rows, each starting from a zero state: faster, a little different, for curves only.
+    """
+    model_was_training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    previous = np.concatenate([[first], tokens[:-1]])
+    width = -(-len(tokens) // batch_size)
+    pad = width * batch_size - len(tokens)
+    inputs, targets = (
+        torch.as_tensor(np.pad(a, (0, pad)).reshape(batch_size, width).T.copy()) for a in (previous, tokens)
+    )
+    counted = torch.as_tensor((np.arange(width * batch_size) < len(tokens)).reshape(batch_size, width).T.copy())
+    nats, state = 0.0, None
+    for k in range(0, width, num_steps):
+        part = slice(k, k + num_steps)
+        scores, state = model(inputs[part].to(device), state)
+        losses = F.cross_entropy(scores.flatten(0, 1), targets[part].flatten().to(device), reduction="none")
+        nats += losses[counted[part].flatten().to(device)].double().sum().item()
+    model.train(model_was_training)
+    return safe_exp(nats / len(tokens))
+
+
+def unigram_perplexity(train, text, vocabulary_size):
+    """Perplexity of guessing by frequency in ``train``, whatever came before; an unseen word counts once."""
+    counts = np.maximum(np.bincount(train, minlength=vocabulary_size), 1)
+    log_p = np.log(counts / counts.sum())
+    return math.exp(-log_p[text].mean())
+
+
+def safe_exp(x):
+    """exp, with infinity where it does not fit a float."""
+    return math.exp(x) if x < 700 else math.inf

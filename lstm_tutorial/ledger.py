@@ -1,0 +1,127 @@
+"""The ledger: one record for every finished run, and the only source of tables and figures.
+
+A run writes one JSON file under ``runs/<study>/`` (not committed), under a temporary name that is then
+renamed, so any number of workers may write at once. :func:`collect` folds those files into
+``data/results/<study>.jsonl``, which is committed. :func:`read` sees both.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+PROVENANCE = ("rate_selected_on",)  # settings that say why a run was made, not what it computes
+
+
+def project_folder():
+    """The checkout this package lies in; else the current folder."""
+    here = Path(__file__).resolve().parent.parent
+    return here if (here / "data" / "results").is_dir() else Path.cwd()
+
+
+def results_folder():
+    """Where committed results are."""
+    return project_folder() / "data" / "results"
+
+
+def runs_folder():
+    """Where this machine's runs and checkpoints are: ``LSTM_TUTORIAL_RUNS``, or ``runs`` in the project."""
+    named = os.environ.get("LSTM_TUTORIAL_RUNS")
+    return Path(named) if named else project_folder() / "runs"
+
+
+def run_id(study, variant, seed, data, data_sha256, mode, settings):
+    """A name for a run: a hash of everything that decides what it computes.
+
+    Engine, device, threads and versions are recorded beside it, and so is why its learning rate was chosen:
+    the same computation is never done twice.
+    """
+    decisive = {k: v for k, v in settings.items() if k not in PROVENANCE}
+    text = json.dumps([study, variant, seed, data, data_sha256, mode, decisive], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def path_of(study, run_id, ending=".json"):
+    """The file of a run on this machine: its record, or with another ending its checkpoint or its weights."""
+    return runs_folder() / study / f"{run_id}{ending}"
+
+
+def write(record):
+    """Store the record of a finished run. Atomic: it is there whole, or not at all."""
+    path = path_of(record["study"], record["run_id"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_atomically(path, json.dumps(record, indent=1, sort_keys=True) + "\n")
+
+
+def read(study):
+    """All records of a study, committed and of this machine, each run once, in a fixed order."""
+    records = {}
+    committed = results_folder() / f"{study}.jsonl"
+    if committed.exists():
+        for line in committed.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            records[record["run_id"]] = record
+    for path in sorted((runs_folder() / study).glob("*.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        records.setdefault(record["run_id"], record)
+    return sorted(records.values(), key=_order)
+
+
+def find(study, run_id):
+    """The record of a run, or None if it has not been finished."""
+    return next((r for r in read(study) if r["run_id"] == run_id), None)
+
+
+def collect(study):
+    """Fold this machine's records into the committed file of a study. Returns its path."""
+    lines = [json.dumps(r, sort_keys=True) for r in read(study)]
+    path = results_folder() / f"{study}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_atomically(path, "".join(line + "\n" for line in lines))
+    return path
+
+
+def where_run(threads=None):
+    """Versions, commit, platform and threads, to be recorded with a run."""
+    versions = {"python": platform.python_version(), "platform": platform.platform(terse=True)}
+    for package in ("torch", "numpy"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    versions["threads"] = threads
+    return {"versions": versions, "commit": _commit()}
+
+
+def _commit():
+    """The commit of the checkout this package lies in, ``-dirty`` if it has changes; None outside one."""
+    folder = Path(__file__).resolve().parent
+    try:
+        git = ["git", "-C", str(folder)]
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        status = subprocess.run(
+            [*git, "status", "--porcelain", "--", str(folder)], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head.stdout.strip() + ("-dirty" if status.stdout.strip() else "")
+
+
+def _order(record):
+    return (
+        record["data"],
+        record["mode"],
+        record["variant"],
+        json.dumps(record["settings"], sort_keys=True),
+        record["seed"],
+        record["run_id"],
+    )
+
+
+def _write_atomically(path, text):
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(temporary, path)

@@ -1,0 +1,143 @@
+"""Tables of results, made from the ledger alone. Notebooks and ``python -m lstm_tutorial results`` share them."""
+
+import math
+import statistics
+from dataclasses import dataclass
+from html import escape
+
+from .studies import ptb_ablation as study
+
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under headings: prints as text, shows as HTML in a notebook."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+    def __str__(self):
+        widths = [max(len(row[k]) for row in (self.columns, *self.rows)) for k in range(len(self.columns))]
+
+        def line(cells):
+            first, *others = (
+                cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(cells, widths))
+            )
+            return "  ".join([first, *others]).rstrip()
+
+        rule = "-" * len(line(self.columns))
+        return "\n".join([self.title, "", line(self.columns), rule, *map(line, self.rows), *self.notes])
+
+    def _repr_html_(self):
+        def cells(tag, row):
+            aligned = ("left" if k == 0 else "right" for k in range(len(row)))
+            return "".join(
+                f'<{tag} style="text-align:{side}">{escape(cell)}</{tag}>' for side, cell in zip(aligned, row)
+            )
+
+        head = f"<tr>{cells('th', self.columns)}</tr>"
+        body = "".join(f"<tr>{cells('td', row)}</tr>" for row in self.rows)
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return f"<table><caption>{escape(self.title)}</caption>{head}{body}</table>{notes}"
+
+
+def ablation_records(records, *, data, mode, config, epochs=None, rates="seed", as_published=False):
+    """The records behind each row of seed 000's table: a dict from row to its records, seed by seed.
+
+    ``rates``: ``seed`` for the configuration's own rate, ``tuned`` for the one chosen on validation, or a
+    list of rates. Runs that were made to choose a rate are never among them.
+    """
+    here = [r for r in records if (r["data"], r["mode"], r["settings"]["config"]) == (data, mode, config)]
+    rows = study.AS_PUBLISHED if as_published else study.ROWS
+    chosen = {}
+    for row in rows:
+        changes = study.AS_PUBLISHED[row] if as_published else {}
+        wanted = study.settings(config, epochs, **changes)
+        if rates == "seed":
+            allowed = [wanted["learning_rate"]]
+        else:
+            allowed = [chosen_rate(records, row, data, mode, config)[0]] if rates == "tuned" else rates
+        free = {"learning_rate", "rate_selected_on"}
+        chosen[row] = sorted(
+            (
+                r
+                for r in here
+                if r["variant"] == row
+                and r["seed"] != study.TUNING_SEED
+                and r["settings"]["learning_rate"] in allowed
+                and all(r["settings"].get(k) == v for k, v in wanted.items() if k not in free)
+            ),
+            key=lambda r: (r["settings"]["learning_rate"], r["seed"]),
+        )
+    return chosen
+
+
+def chosen_rate(records, row, data, mode, config):
+    """The rate that tuning gives a row, and whether it lies at the edge of what was tried; None if not run."""
+
+    def valid(run):
+        for r in records:
+            same = (r["data"], r["variant"], r["seed"], r["mode"]) == (data, row, run.seed, run.mode)
+            if same and r["settings"] | {"rate_selected_on": study.BY_GRID} == run.settings:
+                return valid_perplexity(r)
+        return None
+
+    return study.choose_rate(row, mode, config, valid)
+
+
+def valid_perplexity(record):
+    """For the choice of a rate: infinite for a run that did not finish."""
+    return record["metrics"]["valid_perplexity"] if record["status"] == "finished" else math.inf
+
+
+def ablation_table(records, *, data, mode, config, epochs=None, rates="seed", as_published=False):
+    """Seed 000's table from the ledger; beside it the papers' figures, if the data are PTB."""
+    chosen = ablation_records(
+        records, data=data, mode=mode, config=config, epochs=epochs, rates=rates, as_published=as_published
+    )
+    real = data == "ptb"
+    columns = ["row", "parameters", "rate", "seeds", "valid", "test"]
+    columns += ["seed 000", "Levy medium", "Levy large"] if real else []
+    rows, notes = [], []
+    for row, found in chosen.items():
+        if not found:
+            cells = [NOT_RUN] * 5
+        else:
+            cells = [
+                f"{found[0]['parameters']:,}",
+                ", ".join(sorted({f"{r['settings']['learning_rate']:g}" for r in found})),
+                str(len(found)),
+                mean_and_spread(found, "valid_perplexity"),
+                mean_and_spread(found, "test_perplexity"),
+            ]
+        if real:
+            name = "srnn" if row == "no_gates_as_published" else row
+            cells += [f"{t[name]:g}" if name in t else "–" for t in (study.SEED_000, study.LEVY_MEDIUM, study.LEVY_LARGE)]
+        rows.append((row, *cells))
+        if rates == "tuned" and chosen_rate(records, row, data, mode, config)[1]:
+            notes.append(f"{row}: the best rate is at the edge of what was tried.")
+    how = {"seed": "the configuration's learning rate", "tuned": "a rate per row, chosen on validation"}
+    title = (
+        f"Perplexity on {data}, {config} configuration, "
+        f"{epochs or study.CONFIGS[config]['max_max_epoch']} epochs, {how.get(str(rates), 'given learning rates')}"
+        + (", as published" if as_published else "")
+    )
+    if not real:
+        notes.append("Generated text: not to be compared with any figure on Penn Treebank.")
+    return Table(title, tuple(columns), tuple(rows), tuple(notes))
+
+
+def mean_and_spread(records, metric):
+    """``127.3 ± 0.4``: mean and standard deviation over the runs that finished, and how many did not."""
+    values = [r["metrics"][metric] for r in records if r["status"] == "finished"]
+    failed = [r["status"] for r in records if r["status"] != "finished"]
+    if not values:
+        ends = [f"{r['metrics'][metric]:.2f}" for r in records if metric in r["metrics"]]
+        return ", ".join([*sorted(set(failed)), *ends])
+    text = f"{statistics.mean(values):.2f}"
+    if len(values) > 1:
+        text += f" ± {statistics.stdev(values):.2f}"
+    return text + (f" ({len(failed)} {'/'.join(sorted(set(failed)))})" if failed else "")

@@ -1,0 +1,1 @@
+"""The papers' experiments: which runs make up a study, and how to run them."""

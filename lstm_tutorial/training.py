@@ -1,0 +1,203 @@
+"""Training a language model as seed 000 does: truncated BPTT, clipping, SGD with a schedule.
+
+One call of :func:`train` is one run. It is deterministic for a given seed on one machine, leaves a
+checkpoint behind at regular intervals, and picks up from there: a run that was killed ends with the
+same numbers as one that was not. Runs that diverged or were dead from the start are recognised,
+stopped, and say so.
+"""
+
+import math
+import os
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+
+from .language_model import LanguageModel, batches, perplexity, unigram_perplexity
+from .spec import as_spec
+
+CHECKPOINT_SECONDS = 60
+ROWS_FOR_CURVES = 10  # after each epoch, valid perplexity is measured in this many rows; final figures in one
+CURVE = f"valid_perplexity_in_{ROWS_FOR_CURVES}_rows"
+
+
+@dataclass
+class Outcome:
+    """What a run came to: ``status`` is finished, diverged or dead."""
+
+    status: str
+    metrics: dict
+    epochs: dict
+    parameters: int
+    engine: str
+    seconds: float
+    model: LanguageModel = field(repr=False)
+
+
+def build_model(spec, settings, vocabulary_size, engine="auto"):
+    """The model of a run, not yet initialised; ``settings["spec_changes"]`` are applied to the cell."""
+    spec = replace(as_spec(spec), **settings.get("spec_changes", {}))
+    return LanguageModel(
+        spec,
+        vocabulary_size,
+        settings["hidden_size"],
+        num_layers=settings["num_layers"],
+        dropout=1 - settings["keep_prob"],
+        layers_tied=settings["layers_tied"],
+        weight_tying=settings["weight_tying"],
+        engine=engine,
+    )
+
+
+def learning_rate(settings, epoch):
+    """Constant for ``max_epoch`` epochs, then multiplied by ``lr_decay`` each epoch (epoch counts from 0)."""
+    return settings["learning_rate"] * settings["lr_decay"] ** max(epoch + 1 - settings["max_epoch"], 0)
+
+
+def train(corpus, spec, settings, seed, engine="auto", device="cpu", checkpoint=None, progress=None):
+    """Train one model and measure it.
+
+    Parameters
+    ----------
+    corpus : a :class:`lstm_tutorial.data.Corpus`. spec : the cell. seed : of the initial weights and dropout.
+    settings : dict of the hyper-parameters in seed 000's table, see ``studies.ptb_ablation``.
+    checkpoint : path of a file to resume from and to write to; None for a run that cannot be resumed.
+    progress : called as ``progress(epoch, step, steps, mean_loss)`` after every step, or None.
+
+    Returns an :class:`Outcome`. The global random state of torch is left as it was.
+    """
+    checkpoint = None if checkpoint is None else Path(checkpoint)
+    device = torch.device(device)
+    V = len(corpus.vocabulary)
+    text = batches(corpus.train, settings["batch_size"], settings["num_steps"])
+    model = build_model(spec, settings, V, engine)
+    generator = torch.Generator().manual_seed(seed)
+    model.initialise(settings["init_scale"], generator).to(device)
+    parameters = list(model.parameters())
+    uniform = math.log(V)
+
+    at = {"epoch": 0, "step": 0, "nats": 0.0, "seconds": 0.0, "dead_steps": 0}
+    curves = {"learning_rate": [], "train_loss": [], CURVE: []}
+    state, status, started = None, None, time.monotonic()
+
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        if checkpoint is not None and checkpoint.exists():
+            state = _restore(checkpoint, model, at, curves, device)
+        before = at["seconds"]
+        saved = time.monotonic()
+
+        def seconds():
+            return before + time.monotonic() - started
+
+        def save():
+            if checkpoint is not None:
+                _save(checkpoint, model, at | {"seconds": seconds()}, curves, state, device)
+
+        while status is None and at["epoch"] < settings["max_max_epoch"]:
+            epoch, rate = at["epoch"], learning_rate(settings, at["epoch"])
+            model.train()
+            while status is None and at["step"] < len(text):
+                tokens, targets = (a.to(device) for a in text[at["step"]])
+                nats, norm, state = _step(model, parameters, tokens, targets, state, rate, settings)
+                if not (math.isfinite(nats) and math.isfinite(norm)):
+                    status = "diverged"
+                # Dead: in the first two batches nothing but the output bias learns, and the input is ignored.
+                elif epoch == 0 and at["step"] < 2:
+                    at["dead_steps"] += _is_dead(model, tokens)
+                    if at["dead_steps"] == 2 and settings["stop_when_dead"]:
+                        status = "dead"
+                at["nats"] += nats
+                at["step"] += 1
+                if progress is not None:
+                    progress(epoch, at["step"], len(text), at["nats"] / (at["step"] * tokens.numel()))
+                if time.monotonic() - saved > CHECKPOINT_SECONDS and status is None:
+                    save()
+                    saved = time.monotonic()
+            if status is not None:
+                break
+            loss = at["nats"] / (len(text) * settings["num_steps"] * settings["batch_size"])
+            curves["learning_rate"].append(rate)
+            curves["train_loss"].append(loss)
+            curves[CURVE].append(perplexity(model, corpus.valid, corpus.eos, batch_size=ROWS_FOR_CURVES))
+            at |= {"epoch": epoch + 1, "step": 0, "nats": 0.0}
+            state = None
+            if loss > uniform:
+                status = "diverged"
+            else:
+                save()
+                saved = time.monotonic()
+
+        metrics = {}
+        if status is None:
+            metrics = {
+                f"{split}_perplexity": perplexity(model, getattr(corpus, split), corpus.eos)
+                for split in ("valid", "test")
+            }
+            if at["dead_steps"] == 2 and _is_dead(model, text[0][0].to(device)):
+                status = "dead"
+            else:
+                floor = unigram_perplexity(corpus.train, corpus.valid, V)
+                status = _status(metrics["valid_perplexity"], floor, curves[CURVE], parameters)
+    return Outcome(status, metrics, curves, model.parameter_count(), model.layers[0].engine, seconds(), model)
+
+
+def _step(model, parameters, tokens, targets, state, rate, settings):
+    """One step of SGD. The loss is summed over steps and averaged over rows; the norm is that of all gradients."""
+    for p in parameters:
+        p.grad = None
+    nats, state = model.loss(tokens, targets, state)
+    (nats / tokens.shape[1]).backward()
+    norm = torch.nn.utils.clip_grad_norm_(parameters, settings["max_grad_norm"])
+    with torch.no_grad():
+        torch._foreach_add_(parameters, [p.grad for p in parameters], alpha=-rate)
+    return nats.item(), norm.item(), state
+
+
+@torch.no_grad()
+def _is_dead(model, tokens):
+    """Whether every gradient but the output bias's is exactly zero and the output ignores the input."""
+    others = (p for name, p in model.named_parameters() if name != "softmax.bias")
+    if any(p.grad is not None and p.grad.any() for p in others):
+        return False
+    y, _ = model.hidden(tokens)
+    return bool((y == y[0, 0]).all())
+
+
+def _status(valid, floor, curve, parameters):
+    """``diverged`` if a parameter is not finite, or the end lies above the unigram floor and was not falling."""
+    if not all(bool(torch.isfinite(p).all()) for p in parameters):
+        return "diverged"
+    falling = len(curve) < 2 or curve[-1] < curve[-2]
+    return "diverged" if not math.isfinite(valid) or (valid > floor and not falling) else "finished"
+
+
+def _save(path, model, at, curves, state, device):
+    """Written under another name and then renamed, so that the file is whole or not there."""
+    content = {
+        "model": {name: p.detach() for name, p in model.named_parameters()},
+        "at": at,
+        "curves": curves,
+        "state": [] if state is None else [list(layer) for layer in state],
+        "rng": torch.get_rng_state(),
+        "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    torch.save(content, temporary)
+    os.replace(temporary, path)
+
+
+def _restore(path, model, at, curves, device):
+    content = torch.load(path, map_location=device, weights_only=True)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            p.copy_(content["model"][name])
+    at |= content["at"]
+    curves |= content["curves"]
+    torch.set_rng_state(content["rng"].cpu())
+    if device.type == "cuda" and content["cuda_rng"] is not None:
+        torch.cuda.set_rng_state(content["cuda_rng"].cpu(), device)
+    return [tuple(layer) for layer in content["state"]] or None
