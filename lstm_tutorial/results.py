@@ -2,46 +2,11 @@
 
 import math
 import statistics
-from dataclasses import dataclass
-from html import escape
 
 from .studies import ptb_ablation as study
+from .tables import Table
 
 NOT_RUN = "not run"
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of text under headings: prints as text, shows as HTML in a notebook."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...] = ()
-
-    def __str__(self):
-        widths = [max(len(row[k]) for row in (self.columns, *self.rows)) for k in range(len(self.columns))]
-
-        def line(cells):
-            first, *others = (
-                cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(cells, widths))
-            )
-            return "  ".join([first, *others]).rstrip()
-
-        rule = "-" * len(line(self.columns))
-        return "\n".join([self.title, "", line(self.columns), rule, *map(line, self.rows), *self.notes])
-
-    def _repr_html_(self):
-        def cells(tag, row):
-            aligned = ("left" if k == 0 else "right" for k in range(len(row)))
-            return "".join(
-                f'<{tag} style="text-align:{side}">{escape(cell)}</{tag}>' for side, cell in zip(aligned, row)
-            )
-
-        head = f"<tr>{cells('th', self.columns)}</tr>"
-        body = "".join(f"<tr>{cells('td', row)}</tr>" for row in self.rows)
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return f"<table><caption>{escape(self.title)}</caption>{head}{body}</table>{notes}"
 
 
 def ablation_records(records, *, data, mode, config, epochs=None, rates="seed", as_published=False):
