@@ -68,6 +68,11 @@ def unstacked(spec, letter, source, d):
     return {name: d[j * H : (j + 1) * H] for j, name in enumerate(names)}
 
 
+def each(xp, a, T):
+    """a[0], a[1], …; or a number T times."""
+    return [a] * T if isinstance(a, int) else xp.steps(a)
+
+
 def project_input(xp, spec, params, x, H):
     """W x + b for all blocks and all steps, as one product: (T, B, nH)."""
     T, B, D = x.shape

@@ -10,8 +10,8 @@
     n = g(W_n x + R_n (r ⊙ y⁻) + b_n)               y = (1 − u) ⊙ y⁻ + u ⊙ n
 """
 
-from ..arrays import library
-from .common import Tape, block_columns, columns_reading, input_gradients, outer_sum, project_input, stacked
+from ..arrays import SLOPE, library, softmax_back
+from .common import Tape, block_columns, input_gradients, outer_sum, project_input, stacked
 
 
 def forward(spec, params, x, state, mask):
@@ -19,79 +19,99 @@ def forward(spec, params, x, state, mask):
     g, sigma = xp.squash[spec.g], xp.squash[spec.gate_activation]
     T, B, _ = x.shape
     H = state[0].shape[-1]
-    col, gates = block_columns(spec, H), slice(0, 2 * H)
+    col = block_columns(spec, H)
     R_gates, R_n = _recurrent(xp, spec, params)
-    R_gates_T = None if R_gates is None else xp.contiguous(R_gates.T)
-    R_n_T = xp.contiguous(R_n.T)
-    b_Rn = params.get("b_Rn", 0)
+    b_Rn = params.get("b_Rn")
 
     A = project_input(xp, spec, params, x, H)
-    Y, Q = xp.empty(x, (T + 1, B, H)), xp.empty(x, (T, B, H))
+    Y, Q = xp.empty(x, (T + 1, B, H)), xp.zeros(x, (T, B, H))
     Y[0] = state[0]
+    if b_Rn is not None:
+        Q[:] = b_Rn
+    gates, r, u, n = (xp.steps(A[:, :, c]) for c in (slice(0, 2 * H), col["r"], col["u"], col["n"]))
+    y, q = xp.steps(Y), xp.steps(Q)
     for t in range(T):
-        a, y = A[t], Y[t]
-        y_read = y if mask is None else y * mask
+        y_read = y[t] if mask is None else y[t] * mask
         if R_gates is not None:
-            xp.add_product(a[:, gates], y_read, R_gates_T)
-        a[:, gates] = sigma(a[:, gates])
-        r, u = a[:, col["r"]], a[:, col["u"]]
-        if spec.family == "gru":
-            q = y_read @ R_n_T + b_Rn
-            n = g(a[:, col["n"]] + r * q)
-            Y[t + 1] = n + u * (y - n)
-        else:
-            q = r * y_read
-            n = g(a[:, col["n"]] + q @ R_n_T)
-            Y[t + 1] = y + u * (n - y)
-        a[:, col["n"]], Q[t] = n, q
+            xp.add_product(gates[t], y_read, R_gates.T)
+        sigma(gates[t], gates[t])
+        if spec.family == "gru":  # q = R_n y⁻ + b_Rn
+            xp.add_product(q[t], y_read, R_n.T)
+            xp.add_multiple(n[t], q[t], r[t])
+            old, new = n[t], y[t]
+        else:  # q = r ⊙ y⁻
+            xp.multiply(r[t], y_read, q[t])
+            xp.add_product(n[t], q[t], R_n.T)
+            old, new = y[t], n[t]
+        g(n[t], n[t])
+        xp.multiply(new - old, u[t], y[t + 1])  # y = (1 − u) ⊙ old + u ⊙ new
+        y[t + 1] += old
     return Y[1:], (Y[T], xp.zeros(x, (B, H))), Tape(spec, x, A, Y, extra=Q, mask=mask)
 
 
 def backward(params, tape, dY, dstate, truncate):
-    spec, x, A, Y, Q, mask = tape.spec, tape.x, tape.A, tape.Y, tape.extra, tape.mask
     if truncate:
         raise ValueError("truncate=True is the gradient of 1997, along the cell; a GRU has no cell.")
-    xp = library(x)
-    g_back, sigma_back = xp.squash_back[spec.g], xp.squash_back[spec.gate_activation]
+    spec, A, Y, Q, mask = tape.spec, tape.A, tape.Y, tape.extra, tape.mask
+    xp = library(A)
     T, B, H = Q.shape
-    col, gates = block_columns(spec, H), slice(0, 2 * H)
+    col = block_columns(spec, H)
     R_gates, R_n = _recurrent(xp, spec, params)
+    reset_after = spec.family == "gru"
 
-    dA, dQ = xp.empty(A, A.shape), xp.empty(Q, Q.shape)
-    dy_next = dstate[0]
-    for t in reversed(range(T)):
-        a, y, q, d = A[t], Y[t], Q[t], dA[t]  # y is y⁻ here
-        r, u, n = a[:, col["r"]], a[:, col["u"]], a[:, col["n"]]
-        y_read = y if mask is None else y * mask
-        dy = dY[t] + dy_next
-        if spec.family == "gru":
-            d[:, col["u"]] = sigma_back(dy * (y - n), u)
-            d[:, col["n"]] = g_back(dy * (1 - u), n)
-            d[:, col["r"]] = sigma_back(d[:, col["n"]] * q, r)
-            dQ[t] = d[:, col["n"]] * r
-            dy_direct, dy_read = dy * u, dQ[t] @ R_n
-        else:
-            d[:, col["u"]] = sigma_back(dy * (n - y), u)
-            d[:, col["n"]] = g_back(dy * u, n)
-            dQ[t] = d[:, col["n"]] @ R_n
-            d[:, col["r"]] = sigma_back(dQ[t] * y_read, r)
-            dy_direct, dy_read = dy * (1 - u), dQ[t] * r
-        if R_gates is not None:
-            dy_read = dy_read + d[:, gates] @ R_gates
-        dy_next = dy_direct + (dy_read if mask is None else dy_read * mask)
-
-    dx, grads = input_gradients(xp, spec, params, x, dA)
+    # The local derivatives of all steps at once; the loop multiplies them by the δ they belong to.
+    r, u, n = (A[:, :, col[k]] for k in "run")
+    gate_slope, n_slope = SLOPE[spec.gate_activation], SLOPE[spec.g]
     y_read = Y[:-1] if mask is None else Y[:-1] * mask
+    dA = xp.empty(A, A.shape)
+    dA[:, :, col["u"]] = (Y[:-1] - n if reset_after else n - Y[:-1]) * gate_slope(u)
+    dA[:, :, col["n"]] = (1 - u if reset_after else u) * n_slope(n)
+    dA[:, :, col["r"]] = (Q if reset_after else y_read) * gate_slope(r)
+    dQ = xp.empty(Q, Q.shape)
+
+    dY = xp.concatenate([xp.zeros(Y, Y[:1].shape), dY])
+    dY[T] += dstate[0]
+    dy, dq, keep = xp.steps(dY), xp.steps(dQ), xp.steps(u if reset_after else 1 - u)
+    d_gates, d_r, d_u, d_n = (xp.steps(dA[:, :, c]) for c in (slice(0, 2 * H), col["r"], col["u"], col["n"]))
+    r, n = xp.steps(r), xp.steps(n)
+    for t in reversed(range(T)):
+        d_u[t] *= dy[t + 1]
+        d_n[t] *= dy[t + 1]
+        if spec.g == "softmax":
+            d_n[t][...] = softmax_back(d_n[t], n[t])
+        xp.add_multiple(dy[t], dy[t + 1], keep[t])
+        if reset_after:
+            d_r[t] *= d_n[t]
+            xp.multiply(d_n[t], r[t], dq[t])
+            d_read, W = dq[t], R_n
+        else:
+            dq[t][...] = d_n[t] @ R_n
+            d_r[t] *= dq[t]
+            d_read, W = dq[t] * r[t], None
+        if mask is None:
+            if W is None:
+                dy[t] += d_read
+            else:
+                xp.add_product(dy[t], d_read, W)
+            if R_gates is not None:
+                xp.add_product(dy[t], d_gates[t], R_gates)
+        else:
+            total = d_read if W is None else d_read @ W
+            if R_gates is not None:
+                total = total + d_gates[t] @ R_gates
+            xp.add_multiple(dy[t], total, mask)
+
+    dx, grads = input_gradients(xp, spec, params, tape.x, dA)
     if R_gates is not None:
-        dR = outer_sum(dA[:, :, gates], y_read)
+        dR = outer_sum(dA[:, :, : 2 * H], y_read)
         grads |= {"R_r": dR[:H], "R_u": dR[H:]}
-    if spec.family == "gru":
+    if reset_after:
         grads["R_n"] = outer_sum(dQ, y_read)
         if "b_Rn" in params:
             grads["b_Rn"] = dQ.sum((0, 1))
     else:
         grads["R_n"] = outer_sum(dA[:, :, col["n"]], Q)
-    return dx, (dy_next, xp.zeros(x, (B, H))), grads
+    return dx, (dY[0], xp.zeros(Y, (B, H))), grads
 
 
 def _recurrent(xp, spec, params):

@@ -10,11 +10,12 @@
 With gate recurrence each learned gate b also reads R_ab a⁻ for every learned gate a.
 """
 
-from ..arrays import library
+from ..arrays import SLOPE, library, softmax_back
 from .common import (
     Tape,
     block_columns,
     columns_reading,
+    each,
     input_gradients,
     outer_sum,
     project_input,
@@ -28,152 +29,160 @@ def forward(spec, params, x, state, mask):
     g, h, sigma = (xp.squash[s] for s in (spec.g, spec.h, spec.gate_activation))
     T, B, _ = x.shape
     H = state[0].shape[-1]
-    col, reads_y, gates = block_columns(spec, H), columns_reading(spec, "y", H), _gate_columns(spec, H)
+    col, gates = block_columns(spec, H), _gate_columns(spec, H)
     # σ is applied to all gates in one go, except an output gate that has to wait for its peephole at c.
-    late = gates.stop - H if "o" in spec.peepholes else gates.stop
-    before_c = slice(gates.start, late)
-    R = stacked(xp, spec, params, "R", "y")
-    G = _gate_matrix(xp, spec, params)
-    R_T, G_T = (None if M is None else xp.contiguous(M.T) for M in (R, G))
+    early = slice(gates.start, gates.stop - H if "o" in spec.peepholes else gates.stop)
+    R, G = stacked(xp, spec, params, "R", "y"), _gate_matrix(xp, spec, params)
     p = {k: params[f"p_{k}"] for k in spec.peepholes}
 
     A = project_input(xp, spec, params, x, H)
     Y, C, hC = xp.empty(x, (T + 1, B, H)), xp.empty(x, (T + 1, B, H)), xp.empty(x, (T, B, H))
     Y[0], C[0] = state[0], state[1]
-    gates_0 = _learned(spec, state[2], H) if spec.gate_recurrence else None
-    previous_gates = gates_0
+    gates_0 = None if G is None else _learned(spec, state[2], H)
 
+    y, c, hc = xp.steps(Y), xp.steps(C), xp.steps(hC)
+    z, i, f, o = (each(xp, a, T) for a in _activations(spec, A, col))
+    reads_y = xp.steps(A[:, :, columns_reading(spec, "y", H)])
+    all_gates, early_gates = xp.steps(A[:, :, gates]), xp.steps(A[:, :, early])
     for t in range(T):
-        a, y, c = A[t], Y[t], C[t]
         if R is not None:
-            xp.add_product(a[:, reads_y], y if mask is None else y * mask, R_T)
+            xp.add_product(reads_y[t], y[t] if mask is None else y[t] * mask, R.T)
         if G is not None:
-            xp.add_product(a[:, gates], previous_gates, G_T)
-        for k in p:
-            if k != "o":
-                a[:, col[k]] += p[k] * c
-        a[:, col["z"]] = g(a[:, col["z"]])
-        a[:, before_c] = sigma(a[:, before_c])
-        z, i, f, _ = _gates(spec, a, col)
-        c = z * i + c * f
+            xp.add_product(all_gates[t], all_gates[t - 1] if t else gates_0, G.T)
+        if "i" in p:
+            xp.add_multiple(i[t], p["i"], c[t])
+        if "f" in p:
+            xp.add_multiple(f[t], p["f"], c[t])
+        g(z[t], z[t])
+        sigma(early_gates[t], early_gates[t])
+        xp.multiply(c[t], 1 - i[t] if spec.forget_gate == "coupled" else f[t], c[t + 1])
+        xp.add_multiple(c[t + 1], z[t], i[t])
         if "o" in p:
-            a[:, col["o"]] = sigma(a[:, col["o"]] + p["o"] * c)
-        o = a[:, col["o"]] if "o" in col else 1
-        hc = h(c)
-        Y[t + 1], C[t + 1], hC[t] = hc * o, c, hc
-        previous_gates = a[:, gates]
+            xp.add_multiple(o[t], p["o"], c[t + 1])
+            sigma(o[t], o[t])
+        h(c[t + 1], hc[t])
+        xp.multiply(hc[t], o[t], y[t + 1])
 
     tape = Tape(spec, x, A, Y, C, hC, gates_0, mask)
-    if spec.gate_recurrence:
-        return Y[1:], (Y[T], C[T], _all_three(xp, spec, previous_gates, H)), tape
-    return Y[1:], (Y[T], C[T]), tape
+    if G is None:
+        return Y[1:], (Y[T], C[T]), tape
+    return Y[1:], (Y[T], C[T], _all_three(xp, spec, all_gates[-1], H)), tape
 
 
 def backward(params, tape, dY, dstate, truncate):
-    spec, x, A, Y, C, hC, mask = tape.spec, tape.x, tape.A, tape.Y, tape.C, tape.extra, tape.mask
-    xp = library(x)
-    g_back, h_back, sigma_back = (xp.squash_back[s] for s in (spec.g, spec.h, spec.gate_activation))
+    spec, A, Y, C, hC, mask = tape.spec, tape.A, tape.Y, tape.C, tape.extra, tape.mask
+    xp = library(A)
     T, _, H = hC.shape
-    col, reads_y, gates = block_columns(spec, H), columns_reading(spec, "y", H), _gate_columns(spec, H)
-    R = stacked(xp, spec, params, "R", "y")
-    G = _gate_matrix(xp, spec, params)
+    col, gates, reads_y = block_columns(spec, H), _gate_columns(spec, H), columns_reading(spec, "y", H)
+    R, G = stacked(xp, spec, params, "R", "y"), _gate_matrix(xp, spec, params)
     p = {k: params[f"p_{k}"] for k in spec.peepholes}
-    nothing = xp.zeros(Y, Y[0].shape)
 
+    # Whatever does not depend on a δ is computed for all steps at once: dA begins as the local derivatives
+    # ∂c/∂z_bar, ∂c/∂i_bar, ∂c/∂f_bar and ∂y/∂o_bar, and the loop multiplies each by its δc or δy.
+    z, i, f, o = _activations(spec, A, col)
+    f = 1 - i if spec.forget_gate == "coupled" else f
+    gate_slope = SLOPE[spec.gate_activation]
     dA = xp.empty(A, A.shape)
-    dy_next, dc_next = dstate[0], dstate[1]
-    dgates = _learned(spec, dstate[2], H) if spec.gate_recurrence else None
+    dA[:, :, col["z"]] = i * SLOPE[spec.g](z)
+    if "i" in col:
+        dA[:, :, col["i"]] = (z - C[:-1] if spec.forget_gate == "coupled" else z) * gate_slope(i)
+    if "f" in col:
+        dA[:, :, col["f"]] = C[:-1] * gate_slope(f)
+    if "o" in col:
+        dA[:, :, col["o"]] = hC * gate_slope(o)
+    y_by_c = each(xp, o * SLOPE[spec.h](hC), T)
+    z, f, hc = xp.steps(z), each(xp, f, T), xp.steps(hC)
+
+    # Row t of dY belongs to the state before step t, as in Y: row 0 becomes the gradient of y_0.
+    dY = xp.concatenate([xp.zeros(Y, Y[:1].shape), dY])
+    dY[T] += dstate[0]
+    dy, dc = xp.steps(dY), dstate[1]
+    d = {k: xp.steps(dA[:, :, col[k]]) for k in spec.blocks}
+    before_c = len(spec.blocks) - ("o" in col)
+    d_cell = xp.steps(dA.reshape(T, -1, len(spec.blocks), H)[:, :, :before_c])
+    d_reads_y, d_gates = xp.steps(dA[:, :, reads_y]), xp.steps(dA[:, :, gates])
+    if G is not None:
+        slopes = each(xp, gate_slope(A[:, :, gates]), T)
+        dgates = _learned(spec, dstate[2], H)
+        from_gates = {}  # what the gates of the next step send back to the pre-activations of these
     for t in reversed(range(T)):
-        a, c, d = A[t], C[t], dA[t]  # c is c⁻ here
-        z, i, f, o = _gates(spec, a, col)
-        dy = dY[t] + dy_next
-        dc = h_back(dy * o, hC[t]) + dc_next
-        if "o" in col:
-            d[:, col["o"]] = sigma_back(_plus(dy * hC[t], dgates, spec, "o", H), o)
-            if "o" in p and not truncate:
-                dc = dc + p["o"] * d[:, col["o"]]
-        if "f" in col:
-            d[:, col["f"]] = sigma_back(_plus(dc * c, dgates, spec, "f", H), f)
-        if "i" in col:
-            di = dc * (z - c) if spec.forget_gate == "coupled" else dc * z
-            d[:, col["i"]] = sigma_back(_plus(di, dgates, spec, "i", H), i)
-        d[:, col["z"]] = g_back(dc * i, z)
-
-        dc_next = dc * f
-        dy_next = nothing
-        if not truncate:
-            for k in p:
-                if k != "o":
-                    dc_next = dc_next + p[k] * d[:, col[k]]
-            if R is not None:
-                dy_next = d[:, reads_y] @ R
-                if mask is not None:
-                    dy_next = dy_next * mask
         if G is not None:
-            dgates = 0 * dgates if truncate else d[:, gates] @ G
+            from_gates = dict(zip(spec.learned_gates, _side_by_side(dgates * slopes[t], H)))
+        if "o" in d:
+            d["o"][t] *= dy[t + 1]
+            if G is not None:
+                d["o"][t] += from_gates["o"]
+        through_h = dy[t + 1] * y_by_c[t]
+        dc = dc + (softmax_back(through_h, hc[t]) if spec.h == "softmax" else through_h)
+        if "o" in p and not truncate:
+            dc = dc + p["o"] * d["o"][t]
+        d_cell[t] *= dc[:, None]  # z_bar, i_bar and f_bar at once
+        if G is not None:
+            for k in set(from_gates) - {"o"}:
+                d[k][t] += from_gates[k]
+        if spec.g == "softmax":
+            d["z"][t][...] = softmax_back(d["z"][t], z[t])
+        dc = dc * f[t]
+        if truncate:
+            dgates = None if G is None else 0 * dgates
+            continue
+        for k in p:
+            if k != "o":
+                dc = dc + p[k] * d[k][t]
+        if R is not None and mask is None:
+            xp.add_product(dy[t], d_reads_y[t], R)
+        elif R is not None:
+            xp.add_multiple(dy[t], d_reads_y[t] @ R, mask)
+        if G is not None:
+            dgates = d_gates[t] @ G
 
-    dx, grads = input_gradients(xp, spec, params, x, dA)
+    dx, grads = input_gradients(xp, spec, params, tape.x, dA)
     if R is not None:
-        y_read = Y[:-1] if mask is None else Y[:-1] * mask
-        grads |= unstacked(spec, "R", "y", outer_sum(dA[:, :, reads_y], y_read))
+        grads |= unstacked(spec, "R", "y", outer_sum(dA[:, :, reads_y], Y[:-1] if mask is None else Y[:-1] * mask))
     for k in p:
         grads[f"p_{k}"] = ((C[1:] if k == "o" else C[:-1]) * dA[:, :, col[k]]).sum((0, 1))
-    dstate_0 = (dy_next, dc_next)
-    if G is not None:
-        dG = outer_sum(dA[:, :, gates], xp.concatenate([tape.gates[None], A[:-1, :, gates]]))
-        for j, b in enumerate(spec.learned_gates):
-            for k, a in enumerate(spec.learned_gates):
-                grads[f"R_{a}{b}"] = dG[j * H : (j + 1) * H, k * H : (k + 1) * H]
-        dstate_0 += (_all_three(xp, spec, dgates, H),)
-    return dx, dstate_0, grads
+    if G is None:
+        return dx, (dY[0], dc), grads
+    dG = outer_sum(dA[:, :, gates], xp.concatenate([tape.gates[None], A[:-1, :, gates]]))
+    for j, b in enumerate(spec.learned_gates):
+        for k, a in enumerate(spec.learned_gates):
+            grads[f"R_{a}{b}"] = dG[j * H : (j + 1) * H, k * H : (k + 1) * H]
+    return dx, (dY[0], dc, _all_three(xp, spec, dgates, H)), grads
 
 
-def _gates(spec, a, col):
-    """z, i, f, o at one step; a gate that is always open is the number 1."""
-    z = a[:, col["z"]]
-    i = a[:, col["i"]] if "i" in col else 1
-    o = a[:, col["o"]] if "o" in col else 1
-    f = a[:, col["f"]] if "f" in col else 1 - i if spec.forget_gate == "coupled" else 1
-    return z, i, f, o
+def _activations(spec, A, col):
+    """z, i, f, o of all steps; a gate that is not learned is the number 1."""
+    return tuple(A[:, :, col[k]] if k in col else 1 for k in "zifo")
+
+
+# Gate recurrence. Inside the loop the k learned gates of a step lie side by side, (B, kH). The state that is
+# handed out has room for all three, (B, 3H), with zeros for a gate that is not learned.
 
 
 def _gate_columns(spec, H):
     return slice(H, len(spec.blocks) * H)
 
 
-# Gate recurrence. Inside the loop the gates of one step are (B, kH), k learned gates side by side; the
-# state that is handed out has room for all three, (B, 3H), with zeros for a gate that is not learned.
-
-
 def _gate_matrix(xp, spec, params):
     """All R_ab as one matrix: rows by the gate b that receives, columns by the gate a that sends."""
     if not spec.gate_recurrence:
         return None
-    return xp.concatenate(
-        [xp.concatenate([params[f"R_{a}{b}"] for a in spec.learned_gates], 1) for b in spec.learned_gates]
-    )
+    gates = spec.learned_gates
+    return xp.concatenate([xp.concatenate([params[f"R_{a}{b}"] for a in gates], 1) for b in gates])
+
+
+def _side_by_side(gates, H):
+    return [gates[:, j : j + H] for j in range(0, gates.shape[-1], H)]
 
 
 def _learned(spec, gates, H):
     """(B, 3H) to (B, kH)."""
-    keep = ["ifo".index(k) for k in spec.learned_gates]
-    if len(keep) == 3:
-        return gates
-    return library(gates).concatenate([gates[:, j * H : (j + 1) * H] for j in keep], 1)
+    parts = dict(zip("ifo", _side_by_side(gates, H)))
+    return library(gates).concatenate([parts[k] for k in spec.learned_gates], 1)
 
 
 def _all_three(xp, spec, gates, H):
     """(B, kH) to (B, 3H)."""
-    out = xp.zeros(gates, (gates.shape[0], 3 * H))
-    for j, k in enumerate(spec.learned_gates):
-        place = "ifo".index(k)
-        out[:, place * H : (place + 1) * H] = gates[:, j * H : (j + 1) * H]
-    return out
-
-
-def _plus(d, dgates, spec, k, H):
-    """The gradient at a gate's activation: from this step, and from the gates of the next that read it."""
-    if dgates is None:
-        return d
-    j = spec.learned_gates.index(k)
-    return d + dgates[:, j * H : (j + 1) * H]
+    parts = dict(zip(spec.learned_gates, _side_by_side(gates, H)))
+    nothing = xp.zeros(gates, (gates.shape[0], H))
+    return xp.concatenate([parts.get(k, nothing) for k in "ifo"], 1)

@@ -3,8 +3,8 @@
     y = g(W_z x + R_z y⁻ + b_z)
 """
 
-from ..arrays import library
-from .common import Tape, input_gradients, outer_sum, project_input
+from ..arrays import SLOPE, library, softmax_back
+from .common import Tape, each, input_gradients, outer_sum, project_input
 
 
 def forward(spec, params, x, state, mask):
@@ -13,36 +13,41 @@ def forward(spec, params, x, state, mask):
     T, B, _ = x.shape
     H = state[0].shape[-1]
     R = params.get("R_z")
-    R_T = None if R is None else xp.contiguous(R.T)
 
-    A = project_input(xp, spec, params, x, H)
     Y = xp.empty(x, (T + 1, B, H))
-    Y[0] = state[0]
+    Y[0], Y[1:] = state[0], project_input(xp, spec, params, x, H)
+    y = xp.steps(Y)
     for t in range(T):
         if R is not None:
-            xp.add_product(A[t], Y[t] if mask is None else Y[t] * mask, R_T)
-        A[t] = Y[t + 1] = g(A[t])
-    return Y[1:], (Y[T], xp.zeros(x, (B, H))), Tape(spec, x, A, Y, mask=mask)
+            xp.add_product(y[t + 1], y[t] if mask is None else y[t] * mask, R.T)
+        g(y[t + 1], y[t + 1])
+    return Y[1:], (Y[T], xp.zeros(x, (B, H))), Tape(spec, x, Y[1:], Y, mask=mask)
 
 
 def backward(params, tape, dY, dstate, truncate):
-    spec, x, Y, mask = tape.spec, tape.x, tape.Y, tape.mask
     if truncate:
         raise ValueError("truncate=True is the gradient of 1997, along the cell; a simple RNN has no cell.")
-    xp = library(x)
-    g_back = xp.squash_back[spec.g]
+    spec, Y, mask = tape.spec, tape.Y, tape.mask
+    xp = library(Y)
     T, B, H = dY.shape
     R = params.get("R_z")
 
-    dA = xp.empty(tape.A, tape.A.shape)
-    dy_next = dstate[0]
+    slope, y = each(xp, SLOPE[spec.g](Y[1:]), T), xp.steps(Y)
+    dY = xp.concatenate([xp.zeros(Y, Y[:1].shape), dY])  # row t belongs to the state before step t
+    dY[T] += dstate[0]
+    dA = xp.empty(Y, (T, B, H))
+    dy, d = xp.steps(dY), xp.steps(dA)
     for t in reversed(range(T)):
-        dA[t] = g_back(dY[t] + dy_next, Y[t + 1])
-        dy_next = xp.zeros(Y, (B, H)) if R is None else dA[t] @ R
-        if mask is not None:
-            dy_next = dy_next * mask
+        if spec.g == "softmax":
+            d[t][...] = softmax_back(dy[t + 1], y[t + 1])
+        else:
+            xp.multiply(dy[t + 1], slope[t], d[t])
+        if R is not None and mask is None:
+            xp.add_product(dy[t], d[t], R)
+        elif R is not None:
+            xp.add_multiple(dy[t], d[t] @ R, mask)
 
-    dx, grads = input_gradients(xp, spec, params, x, dA)
+    dx, grads = input_gradients(xp, spec, params, tape.x, dA)
     if R is not None:
         grads["R_z"] = outer_sum(dA, Y[:-1] if mask is None else Y[:-1] * mask)
-    return dx, (dy_next, xp.zeros(x, (B, H))), grads
+    return dx, (dY[0], xp.zeros(Y, (B, H))), grads
