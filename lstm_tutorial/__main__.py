@@ -25,7 +25,10 @@ def main(arguments=None):
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from the last checkpoint, at most a minute back.", file=sys.stderr)
+        print(
+            "\nStopped. The same command goes on from the last checkpoint, at most a minute back.",
+            file=sys.stderr,
+        )
         return 130
 
 

@@ -23,13 +23,12 @@ from .spec import GATES, as_spec
 
 WIDTH, HEIGHT = 12.0, 9.0  # the drawing's own units, half an inch each
 BOX = (1.2, 0.9)
-RADIUS = {"×": 0.24, "+": 0.24, "c": 0.45}
 CUT, CUT_LABEL, WIRE = "#D5D5D5", "#A3A3A3", "#333333"
 
 
 @dataclass(frozen=True)
 class Wire:
-    """One connection. ``parameter`` is what is learned on it, if anything; ``live`` is False where it is cut."""
+    """One connection; ``parameter`` is what is learned on it, if anything; if not ``live``, it is cut."""
 
     source: str
     target: str
@@ -137,8 +136,8 @@ def _gru_wires(spec):
         kept, new = ("u", "1 − u")
     else:  # … or before it
         yield Wire("y⁻", "r ⊙")
-        yield Wire("r ⊙", "R_n")
-        yield Wire("R_n", "n", "R_n")
+        yield Wire("r ⊙", "R_n", "R_n")
+        yield Wire("R_n", "n")
         kept, new = ("1 − u", "u")
     yield Wire("r", "r ⊙")
     yield Wire("u", f"{kept} ⊙ y⁻")
@@ -160,20 +159,21 @@ def _lay_out_lstm(pen, spec):
     for k, place in zip("zifo", (z, i, f, o)):
         pen.block(spec, k, *place)
     pen.name("z", 2.2, 5.1)
-    pen.name("i", 3.75, 2.95, ha="right")
+    pen.name("i", 3.75, 3.02, ha="right")
     pen.name("f", 6.15, 7.78, ha="left")
-    pen.name("o", 10.15, 2.95, ha="left")
+    pen.name("o", 10.15, 3.02, ha="left")
     pen.name("c", 7.12, 5.05, ha="left")
     pen.name("y", 11.45, 3.95)
-    for x, y in ((3.9, row), (5.4, loop), (10.0, row)):
-        pen.node("×", x, y)
+    pen.node("z ⊙ i", 3.9, row)
+    pen.node("c⁻ ⊙ f", 5.4, loop)
     pen.node("+", 5.4, row)
-    pen.node("c", *c)
+    pen.node("h(c) ⊙ o", 10.0, row)
+    pen.cell(*c)
     pen.squashing(spec.h, *h)
     pen.symbol("z", 3.44, 4.68)
-    pen.symbol("i", 4.08, 3.45, ha="left")
+    pen.symbol("i", 4.08, 3.55, ha="left")
     pen.symbol("f", 5.58, 6.68, ha="left")
-    pen.symbol("o", 10.18, 3.45, ha="left")
+    pen.symbol("o", 10.18, 3.55, ha="left")
     pen.symbol("c⁻", 6.45, 6.4)
     pen.symbol("c⁻", 5.75, 2.48, live="i" in spec.peepholes)
     pen.symbol("c", 8.3, 2.48, live="o" in spec.peepholes)
@@ -183,7 +183,7 @@ def _lay_out_lstm(pen, spec):
     routes = pen.stubs(spec, "z", z, "left") | pen.stubs(spec, "i", i, "below")
     routes |= pen.stubs(spec, "f", f, "above") | pen.stubs(spec, "o", o, "below")
     if spec.forget_gate == "coupled":
-        pen.dot("i", 3.9, 3.35)
+        pen.dot("i", 3.9, 3.4)
     if spec.gate_recurrence:
         for k, place, side in (("i", i, "left"), ("f", f, "left"), ("o", o, "right")):
             if k in spec.learned_gates:
@@ -195,7 +195,7 @@ def _lay_out_lstm(pen, spec):
         "c → o": dict(points=[(7.12, 4.0), (7.12, low), (9.4, low)], **see_c),
         # The coupling crosses the block input on a bridge, and starts under the gate's own wire.
         "i → f": dict(
-            points=[(3.9, 3.35), (3.08, 3.35), (3.08, high), (4.8, high)], colour=colour("i"), bridge=True
+            points=[(3.9, 3.4), (3.08, 3.4), (3.08, high), (4.8, high)], colour=colour("i"), bridge=True
         ),
         "z → z ⊙ i": dict(points=[(2.8, row), (3.66, row)], colour=colour("z")),
         "i → z ⊙ i": dict(points=[(3.9, 2.65), (3.9, 4.16)], colour=colour("i"), order=4),
@@ -219,10 +219,11 @@ def _lay_out_gru(pen, spec):
     u, n, r = (6.6, middle), (9.7, row), (reset, low)
     for k, place in zip("run", (r, u, n)):
         pen.block(spec, k, *place)
-    pen.box("$\mathbf{R}_n$", product, row)
-    pen.node("×", reset, row)
-    pen.node("×", 6.6, top)
-    pen.node("×", 9.7, middle)
+    kept, new = ("u", "1 − u") if after else ("1 − u", "u")
+    pen.box("R_n", r"$\mathbf{R}_n$", product, row)
+    pen.node("r ⊙", reset, row)
+    pen.node(f"{kept} ⊙ y⁻", 6.6, top)
+    pen.node(f"{new} ⊙ n", 9.7, middle)
     pen.node("+", 9.7, top)
     pen.name("r", reset + 0.75, low, ha="left")
     pen.name("u", 6.6, 4.9)
@@ -235,13 +236,12 @@ def _lay_out_gru(pen, spec):
     pen.symbol("n", 9.86, 4.6, ha="left")
     if after:
         pen.symbol("u", 6.76, 6.7, ha="left")
-        pen.box("$1-\mathbf{u}^t$", 8.2, middle, size=(0.95, 0.5), letter="u")
+        pen.box("1 − u", r"$1-\mathbf{u}^t$", 8.2, middle, size=(0.95, 0.5), letter="u")
     else:
         pen.symbol("u", 8.2, middle + 0.28)
-        pen.box("$1-\mathbf{u}^t$", 6.6, 6.7, size=(0.95, 0.5), letter="u")
+        pen.box("1 − u", r"$1-\mathbf{u}^t$", 6.6, 6.7, size=(0.95, 0.5), letter="u")
     pen.legend(spec, 0.45, 1.2)
 
-    kept, new = ("u", "1 − u") if after else ("1 − u", "u")
     routes = pen.stubs(spec, "r", r, "below") | pen.stubs(spec, "u", u, "left")
     routes |= pen.stubs(spec, "n", n, "below", "xb")
     to_keep, to_new = [(6.6, middle + 0.45), (6.6, top - 0.24)], [(7.2, middle), (9.46, middle)]
@@ -274,8 +274,8 @@ def _lay_out_rnn(pen, spec):
     row, over = 4.3, 6.4
     pen.block(spec, "z", 5.6, row, size=(2.0, 1.3), fontsize=15)
     pen.text(5.6, row - 1.05, "no gates, no cell", size=9, colour=ink("z"))
-    pen.symbol("y", 10.2, row, size=14)
-    pen.name("y", 10.2, row - 0.55)
+    pen.symbol("y", 10.12, row, size=14)
+    pen.name("y", 10.12, row - 0.55)
     live = "y" in spec.content_reads
     if live:
         pen.dot("y", 8.3, row)
@@ -292,15 +292,14 @@ def _lay_out_rnn(pen, spec):
 
 SHOWN = {
     "tanh": "tanh",
-    "sigmoid": "$\sigma$",
-    "hard_sigmoid": "hard $\sigma$",
+    "sigmoid": r"$\sigma$",
+    "hard_sigmoid": r"hard $\sigma$",
     "linear": "identity",
     "relu": "ReLU",
     "softmax": "softmax",
-    "4sigmoid-2": "$4\sigma-2$",
-    "2sigmoid-1": "$2\sigma-1$",
+    "4sigmoid-2": r"$4\sigma-2$",
+    "2sigmoid-1": r"$2\sigma-1$",
 }
-STUB_LABELS = {"x": "$\mathbf{x}^t$", "y⁻": "$\mathbf{y}^{t-1}$", "b": "$\mathbf{b}$"}
 
 
 class _Pen:
@@ -332,13 +331,14 @@ class _Pen:
 
     def symbol(self, symbol, x, y, size=11, ha="center", live=True):
         """A vector's letter with its time, in its colour."""
-        letter, time = symbol[0], "{t-1}" if symbol.endswith("⁻") else "t"
+        letter = symbol[0]
         shade = ink(letter) if live else CUT_LABEL
-        self.text(x, y, rf"$\mathbf{{{letter}}}^{time}$", size=size, colour=shade, ha=ha)
+        self.text(x, y, _vector(symbol), size=size, colour=shade, ha=ha)
 
-    def box(self, words, x, y, size=BOX, letter=None, fill=True, fontsize=11):
-        """A rounded box; grey without a letter, empty without ``fill``."""
+    def box(self, name, words, x, y, size=BOX, letter=None, fill=True, fontsize=11):
+        """A rounded box in the colour of its letter, or grey; one that changes nothing is left empty."""
         edge, inside = (colour(letter), tint(letter)) if letter else ("#777777", "#EEEEEE")
+        shade = "black" if fill else ink(letter)
         width, height = size
         self.axes.add_patch(
             FancyBboxPatch(
@@ -350,17 +350,18 @@ class _Pen:
                 edgecolor=edge,
                 linewidth=1.6,
                 zorder=5,
+                gid=name,
             )
         )
-        self.text(x, y, words, size=fontsize, colour="black" if fill else ink(letter) if letter else "#777777")
+        self.text(x, y, words, size=fontsize, colour=shade)
 
     def block(self, spec, k, x, y, size=BOX, fontsize=None):
         """A block with its squashing function; a gate that is always open, or coupled, says so."""
         kind = {"i": spec.input_gate, "f": spec.forget_gate, "o": spec.output_gate}.get(k, "learned")
         if kind == "one":
-            self.box("$1$", x, y, size, k, fill=False, fontsize=13)
+            self.box(k, "$1$", x, y, size, k, fill=False, fontsize=13)
         elif kind == "coupled":
-            self.box("$1-\mathbf{i}^t$", x, y, size, k, fontsize=12)
+            self.box(k, r"$1-\mathbf{i}^t$", x, y, size, k, fontsize=12)
         else:
             self.squashing(spec.g if k == spec.content else spec.gate_activation, x, y, size, k, fontsize)
 
@@ -368,22 +369,25 @@ class _Pen:
         """A squashing function; the identity, which does nothing, is an empty box."""
         fits = {"sigmoid": 14, "hard_sigmoid": 10, "linear": 9, "softmax": 9, "relu": 10}
         words, fontsize = SHOWN[name], fontsize or fits.get(name, 11)
-        self.box(words, x, y, size, letter or "c", fill=name != "linear", fontsize=fontsize)
+        self.box(letter or "h", words, x, y, size, letter or "c", fill=name != "linear", fontsize=fontsize)
 
-    def node(self, sign, x, y):
-        """× and + are operations, element by element; c is the cell."""
-        edge, fill = (colour("c"), tint("c")) if sign == "c" else (WIRE, "white")
+    def cell(self, x, y):
         self.axes.add_patch(
-            Circle((x, y), RADIUS[sign], facecolor=fill, edgecolor=edge, linewidth=1.4, zorder=5)
+            Circle((x, y), 0.45, facecolor=tint("c"), edgecolor=colour("c"), linewidth=1.6, zorder=5, gid="c")
         )
-        if sign == "c":
-            self.text(x, y, r"$\mathbf{c}^t$", size=13)
-            return
-        arm = 0.13
-        strokes = {"+": [(-arm, 0, arm, 0), (0, -arm, 0, arm)]}
-        strokes["×"] = [(-0.1, -0.1, 0.1, 0.1), (-0.1, 0.1, 0.1, -0.1)]
-        for x0, y0, x1, y1 in strokes[sign]:
-            self._path([(x + x0, y + y0), (x + x1, y + y1)], color=WIRE, linewidth=1.4, zorder=6)
+        self.text(x, y, r"$\mathbf{c}^t$", size=13)
+
+    def node(self, name, x, y):
+        """A sum or a product, element by element."""
+        self.axes.add_patch(
+            Circle((x, y), 0.24, facecolor="white", edgecolor=WIRE, linewidth=1.4, zorder=5, gid=name)
+        )
+        if name == "+":
+            strokes = [(0.13, 0), (0, 0.13)]
+        else:
+            strokes = [(0.1, 0.1), (0.1, -0.1)]
+        for dx, dy in strokes:
+            self._path([(x - dx, y - dy), (x + dx, y + dy)], color=WIRE, linewidth=1.4, zorder=6)
 
     def dot(self, letter, x, y):
         """A place where a wire branches."""
@@ -398,8 +402,8 @@ class _Pen:
             shift = j - (len(sources) - 1) / 2
             if side in ("left", "right"):
                 sign = -1 if side == "left" else 1
-                end = (x + sign * half_width, y - 0.3 * shift)
-                start = (end[0] + sign * reach, y - 0.4 * shift)
+                end = (x + sign * half_width, y - 0.67 * half_height * shift)
+                start = (end[0] + sign * reach, y - 0.89 * half_height * shift)
                 label = (start[0] + sign * 0.1, start[1])
                 ha = "right" if side == "left" else "left"
             else:
@@ -410,9 +414,8 @@ class _Pen:
             wire_id = f"{source} → {block}"
             recurrent = source in ("i⁻", "f⁻", "o⁻")
             shade = WIRE if not recurrent else colour(source[0])
-            words = STUB_LABELS.get(source) or rf"$\mathbf{{{source[0]}}}^{{t-1}}$"
             label_colour = CUT_LABEL if wire_id not in live else ink(source[0]) if recurrent else "black"
-            self.text(*label, words, size=fontsize, colour=label_colour, ha=ha)
+            self.text(*label, _vector(source), size=fontsize, colour=label_colour, ha=ha)
             routes[wire_id] = dict(points=[start, end], colour=shade, width=1.2)
         return routes
 
@@ -425,10 +428,10 @@ class _Pen:
         length = hypot(x1 - x0, y1 - y0)
         dx, dy = (x1 - x0) / length, (y1 - y0) / length
         long, wide = (0.2, 0.085) if width < 1.5 else (0.24, 0.1)
-        base = (x1 - long * dx, y1 - long * dy)
+        bx, by = x1 - long * dx, y1 - long * dy
         effects = [withStroke(linewidth=width + 4, foreground="white")] if bridge else None
         self._path(
-            [*points[:-1], base],
+            [*points[:-1], (bx, by)],
             edgecolor=colour,
             linewidth=width,
             linestyle=dashes,
@@ -436,7 +439,7 @@ class _Pen:
             gid=wire.id,
             path_effects=effects,
         )
-        head = [(x1, y1), (base[0] - wide * dy, base[1] + wide * dx), (base[0] + wide * dy, base[1] - wide * dx)]
+        head = [(x1, y1), (bx - wide * dy, by + wide * dx), (bx + wide * dy, by - wide * dx)]
         self.axes.add_patch(Polygon(head, closed=True, facecolor=colour, edgecolor="none", zorder=order))
 
     def legend(self, spec, x, y):
@@ -456,6 +459,15 @@ class _Pen:
             vertices += [_towards(corner, before, radius), corner, _towards(corner, after, radius)]
         path = Path([*vertices, points[-1]], [*codes, Path.LINETO])
         self.axes.add_patch(PathPatch(path, **{"fill": False, "capstyle": "butt", **style}))
+
+
+def _vector(symbol):
+    """x, y⁻ or b in bold, with its time; a bias has none, and f leans into its own."""
+    if symbol == "b":
+        return r"$\mathbf{b}$"
+    letter, space = symbol[0], r"\," if symbol[0] == "f" else ""
+    time = "t-1" if symbol.endswith("⁻") else "t"
+    return rf"$\mathbf{{{letter}}}^{{{space}{time}}}$"
 
 
 def _towards(a, b, distance):
@@ -506,8 +518,8 @@ def _alt_lstm(spec, parts):
     if spec.peepholes:
         one = len(spec.peepholes) == 1
         parts.append(f"{'a peephole' if one else 'peepholes'} from the cell to {_list(spec.peepholes)}")
-    ones = [k for k, kind in zip(GATES, (spec.input_gate, spec.forget_gate, spec.output_gate)) if kind == "one"]
-    parts += [f"the {NAMES[k]} is always 1" for k in ones]
+    kinds = zip(GATES, (spec.input_gate, spec.forget_gate, spec.output_gate))
+    parts += [f"the {NAMES[k]} is always 1" for k, kind in kinds if kind == "one"]
     if spec.forget_gate == "coupled":
         parts.append("the forget gate is 1 minus the input gate")
     if spec.start == "zero_gates":

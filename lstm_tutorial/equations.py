@@ -175,7 +175,7 @@ def _latex_table(spec, rows):
             line += f" &&&& \\text{{{NAMES[block]}}}"
         lines.append(line)
         if more:
-            lines.append(rf"&\quad + {_latex(_joined(more))}")
+            lines.append(rf"&\quad {{}} + {_latex(_joined(more))}")
     lines += [_latex_definition(d) for d in _definitions(spec)]
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 

@@ -147,9 +147,7 @@ def by_autograd(problem, truncate=False):
     loss = (torch.tensor(problem.dy) * y).sum()
     loss = loss + sum((torch.tensor(d) * s).sum() for d, s in zip(problem.dstate, last))
     gradients = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
-    return {
-        k: np.zeros(v.shape) if g is None else g.numpy() for (k, v), g in zip(leaves.items(), gradients)
-    }
+    return {k: np.zeros(v.shape) if g is None else g.numpy() for (k, v), g in zip(leaves.items(), gradients)}
 
 
 def error(a, n):

@@ -106,7 +106,9 @@ def batches(tokens, batch_size, num_steps):
     row_length = len(tokens) // batch_size
     count = (row_length - 1) // num_steps
     if count < 1:
-        raise ValueError(f"{len(tokens)} tokens are too few for a batch of {batch_size} rows of {num_steps} steps.")
+        raise ValueError(
+            f"{len(tokens)} tokens are too few for a batch of {batch_size} rows of {num_steps} steps."
+        )
     rows = torch.as_tensor(tokens[: batch_size * row_length].reshape(batch_size, row_length).T.copy())
     starts = range(0, count * num_steps, num_steps)
     return [(rows[k : k + num_steps], rows[k + 1 : k + 1 + num_steps]) for k in starts]
@@ -129,7 +131,9 @@ def perplexity(model, tokens, first, batch_size=1, num_steps=256):
     inputs, targets = (
         torch.as_tensor(np.pad(a, (0, pad)).reshape(batch_size, width).T.copy()) for a in (previous, tokens)
     )
-    counted = torch.as_tensor((np.arange(width * batch_size) < len(tokens)).reshape(batch_size, width).T.copy())
+    counted = torch.as_tensor(
+        (np.arange(width * batch_size) < len(tokens)).reshape(batch_size, width).T.copy()
+    )
     nats, state = 0.0, None
     for k in range(0, width, num_steps):
         part = slice(k, k + num_steps)

@@ -65,7 +65,11 @@ class LSTM(nn.Module):
             raise ValueError(
                 "no cell of this course has a projection, so proj_size is 0: put an nn.Linear after the layer."
             )
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
+        for name, size in (
+            ("input_size", input_size),
+            ("hidden_size", hidden_size),
+            ("num_layers", num_layers),
+        ):
             if not isinstance(size, int) or size < 1:
                 raise ValueError(f"{name} is a whole number of at least 1, not {size!r}.")
         for name, p in (
@@ -74,11 +78,11 @@ class LSTM(nn.Module):
             ("recurrent_dropout", recurrent_dropout),
         ):
             if not isinstance(p, Number) or isinstance(p, bool) or not 0 <= p <= 1:
-                raise ValueError(f"{name} is the probability of dropping a number, between 0 and 1, not {p!r}.")
+                raise ValueError(
+                    f"{name} is the probability of dropping a number, between 0 and 1, not {p!r}."
+                )
         if dropout > 0 and num_layers == 1:
-            warnings.warn(
-                "dropout acts between layers, so with num_layers=1 it does nothing.", stacklevel=2
-            )
+            warnings.warn("dropout acts between layers, so with num_layers=1 it does nothing.", stacklevel=2)
         self.spec = spec
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.batch_first, self.bidirectional = batch_first, bidirectional
@@ -128,7 +132,13 @@ class LSTM(nn.Module):
         defaults |= dict(input_dropout=0.0, recurrent_dropout=0.0)
         changed = [f"{k}={getattr(self, k)}" for k, v in defaults.items() if getattr(self, k) != v]
         return ", ".join(
-            [repr(self.spec.name), str(self.input_size), str(self.hidden_size), *changed, f"engine={self.engine!r}"]
+            [
+                repr(self.spec.name),
+                str(self.input_size),
+                str(self.hidden_size),
+                *changed,
+                f"engine={self.engine!r}",
+            ]
         )
 
     # The forward pass: layers, directions, and the shapes that torch.nn.LSTM takes.
@@ -176,7 +186,11 @@ class LSTM(nn.Module):
                 b = x.shape[1]
                 if reverse:
                     joining = tuple(s[rows:b] for s in done)
-                    last = joining if last is None else tuple(torch.cat(pair) for pair in zip(last, joining, strict=True))
+                    last = (
+                        joining
+                        if last is None
+                        else tuple(torch.cat(pair) for pair in zip(last, joining, strict=True))
+                    )
                 elif last is None:
                     last = state
                 else:
@@ -235,10 +249,14 @@ class LSTM(nn.Module):
             return zeros
         if isinstance(state, torch.Tensor):
             if self.spec.has_cell:
-                raise RuntimeError(f"the state of cell {self.spec.name!r} is a pair (y_0, c_0), not one tensor.")
+                raise RuntimeError(
+                    f"the state of cell {self.spec.name!r} is a pair (y_0, c_0), not one tensor."
+                )
             state = (state,)
         if not (1 if not self.spec.has_cell else 2) <= len(state) <= len(widths):
-            raise RuntimeError(f"the state of cell {self.spec.name!r} has {len(widths)} entries, not {len(state)}.")
+            raise RuntimeError(
+                f"the state of cell {self.spec.name!r} has {len(widths)} entries, not {len(state)}."
+            )
         for s in state:
             if s.dim() != (3 if batched else 2):
                 kind = "3-D for a batched" if batched else "2-D for an unbatched"
@@ -258,7 +276,9 @@ class LSTM(nn.Module):
         """The parameters of the k-th cell of the stack, by their names in the equations."""
         suffix = self._suffixes[k]
         width = self.input_size if k < self._directions else self.hidden_size * self._directions
-        return {name: getattr(self, name + suffix) for name in self.spec.parameter_shapes(width, self.hidden_size)}
+        return {
+            name: getattr(self, name + suffix) for name in self.spec.parameter_shapes(width, self.hidden_size)
+        }
 
     # Weights to and from NumPy and torch.nn.
 
@@ -273,7 +293,9 @@ class LSTM(nn.Module):
         """Copy parameters in: one dict, or a list of them as :meth:`to_numpy` gives it. Returns the layer."""
         cells = [params] if isinstance(params, dict) else list(params)
         if len(cells) != len(self._suffixes):
-            raise ValueError(f"expected {len(self._suffixes)} dicts, one per layer and direction, got {len(cells)}.")
+            raise ValueError(
+                f"expected {len(self._suffixes)} dicts, one per layer and direction, got {len(cells)}."
+            )
         for k, cell in enumerate(cells):
             ours = self._cell(k)
             if set(cell) != set(ours):
@@ -298,11 +320,15 @@ class LSTM(nn.Module):
             names = [f"{part}{suffix}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
             missing = [name for name in names[:2] if name not in state_dict]
             if missing:
-                raise ValueError(f"the state_dict has no {missing[0]}: not of the same layers and directions.")
+                raise ValueError(
+                    f"the state_dict has no {missing[0]}: not of the same layers and directions."
+                )
             cells.append(native.unstacked_weights(self.spec, *(state_dict.get(name) for name in names)))
         expected = 4 * len(self._suffixes)
         if len(state_dict) > expected:
-            raise ValueError(f"the state_dict has {len(state_dict)} entries, more than the {expected} of this layer.")
+            raise ValueError(
+                f"the state_dict has {len(state_dict)} entries, more than the {expected} of this layer."
+            )
         return self.load_numpy([{k: v.detach().cpu() for k, v in cell.items()} for cell in cells])
 
     def to_torch(self):
@@ -318,7 +344,9 @@ class LSTM(nn.Module):
 
     def _require_native(self):
         if native.kind(self.spec) is None:
-            raise ValueError(f"torch.nn has no cell like {self.spec.name!r}: only lstm, gru and srnn convert.")
+            raise ValueError(
+                f"torch.nn has no cell like {self.spec.name!r}: only lstm, gru and srnn convert."
+            )
 
 
 def _rectangles(data, sizes):

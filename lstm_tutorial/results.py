@@ -80,7 +80,10 @@ def ablation_table(records, *, data, mode, config, epochs=None, rates="seed", as
             ]
         if real:
             name = "srnn" if row == "no_gates_as_published" else row
-            cells += [f"{t[name]:g}" if name in t else "–" for t in (study.SEED_000, study.LEVY_MEDIUM, study.LEVY_LARGE)]
+            cells += [
+                f"{t[name]:g}" if name in t else "–"
+                for t in (study.SEED_000, study.LEVY_MEDIUM, study.LEVY_LARGE)
+            ]
         rows.append((row, *cells))
         if rates == "tuned" and chosen_rate(records, row, data, mode, config)[1]:
             notes.append(f"{row}: the best rate is at the edge of what was tried.")

@@ -11,6 +11,7 @@ reset gate, ``u`` update gate, ``n`` candidate.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from types import MappingProxyType
 
 FAMILIES = ("lstm", "gru", "gru_reset_before", "rnn")
@@ -78,7 +79,9 @@ class CellSpec:
 
     def _check_lstm(self):
         if self.forget_gate == "coupled" and self.input_gate != "learned":
-            self._refuse("a forget gate coupled to an input gate that is always one (f = 1 − i = 0) never remembers")
+            self._refuse(
+                "a forget gate coupled to an input gate that is always one (f = 1 − i = 0) never remembers"
+            )
         # A gate that is cut takes its wires with it, so that cutting one is a single `replace`.
         self._set("peepholes", tuple(k for k in self.peepholes if k in self.learned_gates))
         if not self.learned_gates:
@@ -89,7 +92,9 @@ class CellSpec:
             self._set("gate_reads", ())
         for gate in self.learned_gates:
             if not self.gate_reads and gate not in self.peepholes and not self.gate_recurrence:
-                self._refuse(f"gate {gate} reads nothing and so can learn nothing: let it read 'b', or make it 'one'")
+                self._refuse(
+                    f"gate {gate} reads nothing and so can learn nothing: let it read 'b', or make it 'one'"
+                )
         if not self.content_reads:
             self._refuse("the block input reads nothing: content_reads needs at least one of x, y, b")
 
@@ -104,7 +109,9 @@ class CellSpec:
             ("h", "tanh"),
         ):
             if getattr(self, field) != only:
-                self._refuse(f"{field} belongs to cells of family 'lstm' and means nothing in family {self.family!r}")
+                self._refuse(
+                    f"{field} belongs to cells of family 'lstm' and means nothing in family {self.family!r}"
+                )
         if self.family == "rnn":
             self._set("gate_reads", ())
             if self.gate_activation != "sigmoid" or self.start != "default":
@@ -112,7 +119,9 @@ class CellSpec:
         elif "y" not in self.content_reads:
             self._refuse("a GRU whose candidate does not read y leaves its reset gate nothing to reset")
         elif not self.gate_reads:
-            self._refuse("the gates of a GRU read nothing and so can learn nothing: let them read 'b' at least")
+            self._refuse(
+                "the gates of a GRU read nothing and so can learn nothing: let them read 'b' at least"
+            )
 
     def _choose(self, field, options):
         if getattr(self, field) not in options:
@@ -142,7 +151,7 @@ class CellSpec:
         """Whether there is a cell state c beside the output y."""
         return self.family == "lstm"
 
-    @property
+    @cached_property
     def learned_gates(self) -> tuple[str, ...]:
         """The gates with parameters, in the order i, f, o (LSTM) or r, u (GRU)."""
         if self.family == "lstm":
@@ -150,12 +159,12 @@ class CellSpec:
             return tuple(k for k, kind in zip(GATES, kinds, strict=True) if kind == "learned")
         return () if self.family == "rnn" else ("r", "u")
 
-    @property
+    @cached_property
     def content(self) -> str:
         """The letter of the block input: z, or n in a GRU."""
         return "n" if self.family.startswith("gru") else "z"
 
-    @property
+    @cached_property
     def blocks(self) -> tuple[str, ...]:
         """All that has a pre-activation, in the order in which weights are stacked: (z, i, f, o) or (r, u, n)."""
         if self.content == "n":
@@ -210,9 +219,7 @@ class CellSpec:
     def __repr__(self):
         """The name and whatever differs from the vanilla cell; can be pasted back."""
         ours = {f.name: getattr(self, f.name) for f in fields(self)}
-        changed = [
-            f"{f.name}={_short(ours[f.name])}" for f in fields(self)[1:] if ours[f.name] != f.default
-        ]
+        changed = [f"{f.name}={_short(ours[f.name])}" for f in fields(self)[1:] if ours[f.name] != f.default]
         return f"CellSpec({', '.join([repr(self.name), *changed])})"
 
 
@@ -242,7 +249,9 @@ class Catalogue(Mapping):
         try:
             return self._specs[self._aliases.get(name, name)]
         except KeyError:
-            raise KeyError(_Sentence(f"no cell is called {name!r}; there are {', '.join(self._specs)}")) from None
+            raise KeyError(
+                _Sentence(f"no cell is called {name!r}; there are {', '.join(self._specs)}")
+            ) from None
 
     def __contains__(self, name):
         return name in self._specs or name in self._aliases

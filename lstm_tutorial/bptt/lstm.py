@@ -40,6 +40,15 @@ def forward(spec, params, x, state, mask):
     Y[0], C[0] = state[0], state[1]
     gates_0 = None if G is None else _learned(spec, state[2], H)
 
+    # What does not read the step before need not wait for it.
+    z_waits = "y" in spec.content_reads
+    gates_wait = "y" in spec.gate_reads or spec.gate_recurrence or bool(p)
+    if not z_waits:
+        g(A[:, :, col["z"]], A[:, :, col["z"]])
+    if not gates_wait:
+        sigma(A[:, :, gates], A[:, :, gates])
+    y_waits = z_waits or "y" in spec.gate_reads
+
     y, c, hc = xp.steps(Y), xp.steps(C), xp.steps(hC)
     z, i, f, o = (each(xp, a, T) for a in _activations(spec, A, col))
     reads_y = xp.steps(A[:, :, columns_reading(spec, "y", H)])
@@ -53,15 +62,21 @@ def forward(spec, params, x, state, mask):
             xp.add_multiple(i[t], p["i"], c[t])
         if "f" in p:
             xp.add_multiple(f[t], p["f"], c[t])
-        g(z[t], z[t])
-        sigma(early_gates[t], early_gates[t])
+        if z_waits:
+            g(z[t], z[t])
+        if gates_wait:
+            sigma(early_gates[t], early_gates[t])
         xp.multiply(c[t], 1 - i[t] if spec.forget_gate == "coupled" else f[t], c[t + 1])
         xp.add_multiple(c[t + 1], z[t], i[t])
         if "o" in p:
             xp.add_multiple(o[t], p["o"], c[t + 1])
             sigma(o[t], o[t])
-        h(c[t + 1], hc[t])
-        xp.multiply(hc[t], o[t], y[t + 1])
+        if y_waits:
+            h(c[t + 1], hc[t])
+            xp.multiply(hc[t], o[t], y[t + 1])
+    if not y_waits:
+        h(C[1:], hC)
+        xp.multiply(hC, A[:, :, col["o"]] if "o" in col else 1, Y[1:])
 
     tape = Tape(spec, x, A, Y, C, hC, gates_0, mask)
     if G is None:
@@ -113,7 +128,9 @@ def backward(params, tape, dY, dstate, truncate):
             if G is not None:
                 d["o"][t] += from_gates["o"]
         through_h = dy[t + 1] * y_by_c[t]
-        dc = dc + (softmax_back(through_h, hc[t]) if spec.h == "softmax" else through_h)
+        if spec.h == "softmax":
+            through_h = softmax_back(through_h, hc[t])
+        dc = dc + through_h
         if "o" in p and not truncate:
             dc = dc + p["o"] * d["o"][t]
         d_cell[t] *= dc[:, None]  # z_bar, i_bar and f_bar at once
@@ -138,7 +155,9 @@ def backward(params, tape, dY, dstate, truncate):
 
     dx, grads = input_gradients(xp, spec, params, tape.x, dA)
     if R is not None:
-        grads |= unstacked(spec, "R", "y", outer_sum(dA[:, :, reads_y], Y[:-1] if mask is None else Y[:-1] * mask))
+        grads |= unstacked(
+            spec, "R", "y", outer_sum(dA[:, :, reads_y], Y[:-1] if mask is None else Y[:-1] * mask)
+        )
     for k in p:
         grads[f"p_{k}"] = ((C[1:] if k == "o" else C[:-1]) * dA[:, :, col[k]]).sum((0, 1))
     if G is None:

@@ -1,6 +1,6 @@
 """The simple recurrent network (Elman 1990): what is left of an LSTM when all gates are gone.
 
-    y = g(W_z x + R_z y⁻ + b_z)
+y = g(W_z x + R_z y⁻ + b_z)
 """
 
 from ..arrays import SLOPE, library, softmax_back

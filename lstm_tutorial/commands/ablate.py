@@ -37,15 +37,34 @@ def add_parser(subparsers):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--config", choices=("small", "medium", "large"), help="the paper's settings; without it the mode decides")
+    add(
+        "--config",
+        choices=("small", "medium", "large"),
+        help="the paper's settings; without it the mode decides",
+    )
     add("--corpus", default="auto", choices=("auto", "ptb", "banyan"), help="default: PTB if it can be had")
-    add("--variants", nargs="+", metavar="NAME", default=list(study.ROWS), help="rows; default: the five of seed 000")
+    add(
+        "--variants",
+        nargs="+",
+        metavar="NAME",
+        default=list(study.ROWS),
+        help="rows; default: the five of seed 000",
+    )
     add("--seeds", nargs="+", type=_at_least(0), metavar="N", default=[0], help="default: 0")
     add("--epochs", type=_at_least(1), metavar="N", help="instead of the configuration's")
     add("--learning-rates", nargs="+", type=_positive, metavar="RATE", help="instead of the configuration's")
-    add("--tune", action="store_true", help="choose a rate per row, on validation after one epoch; then run with it")
+    add(
+        "--tune",
+        action="store_true",
+        help="choose a rate per row, on validation after one epoch; then run with it",
+    )
     add("--as-published", action="store_true", help="do what the code of seed 000 did, row by row")
-    add("--engine", default="auto", choices=("auto", *ENGINES), help="how cells are computed; default: the fastest")
+    add(
+        "--engine",
+        default="auto",
+        choices=("auto", *ENGINES),
+        help="how cells are computed; default: the fastest",
+    )
     add("--device", default="cpu", metavar="DEVICE", help="cpu, cuda, cuda:1, …; default: cpu")
     add("--threads", type=_at_least(1), metavar="N", help="CPU threads; default: torch's choice")
     add("--mode", choices=modes.MODES, help="how much to compute; default: LSTM_TUTORIAL_MODE, or laptop")
@@ -116,7 +135,9 @@ def _device(name):
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError):
-        raise UserError(f"device {name!r} is not to be had here: leave out --device to run on the CPU.") from None
+        raise UserError(
+            f"device {name!r} is not to be had here: leave out --device to run on the CPU."
+        ) from None
     return device
 
 

@@ -36,19 +36,19 @@ SEEDS = {"train": 2_001, "valid": 2_002, "test": 2_003}
 # SHA-256 of the generated files. A changed grammar has other ones: record them with its results.
 SHA256 = {
     "smoke": {
-        "banyan.train.txt": "f076bd82a5caada317b17d97aded5e312d80c40293352d51df4a8c06b0ef93be",
-        "banyan.valid.txt": "78986aa4c3c05767d8f7418d7283346a35cf39bc2376ae8b860a512868158afa",
-        "banyan.test.txt": "b94b21b4d6695b408726178919cd4411294e8f38956d45e171cac4449deb297d",
+        "banyan.train.txt": "803f461d1bc3c1257e2f5aa3f7142d0dcd46ce56e0c9a35164541dc15a3a7482",
+        "banyan.valid.txt": "b165eb30a21d36b1fd86141fcb73aa84cb94a54edc7c976f9b42807b36267b33",
+        "banyan.test.txt": "9fb498309034754ba0b0d9c4cf9fa761893d234f58106e3f01c3c16c1e3a14f2",
     },
     "laptop": {
-        "banyan.train.txt": "a8bae0437118fd9cfbdcaf48d4e01c16ce008d12b8d62ef9bf91d8cfd4453cad",
-        "banyan.valid.txt": "54056e94e8b496ba115060330c555dc5b73431699e7e18b216bfe0c9030666e6",
-        "banyan.test.txt": "09971b65e3a52102f6f4b5e8ac18cbb407fcfaac11e5720c665742fd17eb7812",
+        "banyan.train.txt": "702588d51426c5b558a7a734b076f8092e1fc34412c8f1369b71b567ccd0b6fb",
+        "banyan.valid.txt": "189f8ce59c3418c3080dd6aa7a7ea5108b13703c3d1d8e492181826bd14262ea",
+        "banyan.test.txt": "f91dd715b67347e2eed49dc5177edbe5e859f5dfc055575dedef5c80dc2a4613",
     },
     "paper": {
-        "banyan.train.txt": "e0aec150ea02773bd3c603bd8255958f7f3df131dda3159f831db75faf2347a2",
-        "banyan.valid.txt": "ac7ea16e7107605bde9ce2eee57c018e14c86f2827a14a998fa1ab4205ba3599",
-        "banyan.test.txt": "2e82ed71e811bcd31840fa72b6720b273dd1dafd895ab49b5cd1766381c5a947",
+        "banyan.train.txt": "a40530dd66073ce900cfea46d9a54b92a2c1b867740990c06f951b9018384cfc",
+        "banyan.valid.txt": "7a4bc77c193243f8c88e387b4af6b2c494fce03aa9713813ec0acbebaf3cc5c5",
+        "banyan.test.txt": "7fa4eb32b66e4afd6953b2b30a5b49429e2c33088815ba6e3f10e95c3647e51e",
     },
 }
 

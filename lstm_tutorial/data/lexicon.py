@@ -1,8 +1,8 @@
 """The words of the Banyan treebank: about 2,000, from short lists that can be read and changed.
 
-Each list is in order of frequency: the first word is the commonest. The tail of each class is made as
-English makes it, by compounds ("hill-tree") and prefixes ("half-green"). No word stands in two
-classes, so that a sentence can be read in one way only.
+Each list is in order of frequency: the first word is the commonest. Rare words are made as English
+makes them, by compounds ("hill-tree") and prefixes ("half-green"). No word stands in two classes, so
+that a sentence can be read in one way only.
 """
 
 from functools import cache
@@ -13,6 +13,8 @@ from .process import WordClass
 NUMBERS = ("singular", "plural")
 TOPICS = ("garden", "harbour", "kitchen", "town")  # in order of frequency
 GENERAL = "general"  # verbs and adjectives that go with every topic
+RARE = 0.1  # how often a noun, verb or adjective is one of the made-up rare words
+TELLING = 0.3  # how often a determiner shows the number of its noun
 
 # Irregular plurals are written out after a colon.
 NOUNS = {
@@ -55,7 +57,7 @@ TRANSITIVE = {
     "town": "visit admire hear watch praise repair build greet annoy applaud paint lead",
     GENERAL: "need love see hide remember find touch keep spoil surround recall resemble",
 }
-VERB_PREFIXES = ("", "half-")
+VERB_PREFIX = "half-"
 
 ADJECTIVES = {
     "garden": "green wild leafy tall shady fragrant dry fresh ripe thorny mossy lush sunlit withered "
@@ -69,7 +71,7 @@ ADJECTIVES = {
     GENERAL: "old small big new good strange beautiful young long short strong bright dark heavy lovely poor "
     "plain rare dear round soft white ordinary precious",
 }
-ADJECTIVE_PREFIXES = ("", "half-", "ever-")
+ADJECTIVE_PREFIXES = ("half-", "ever-")
 
 # Most determiners say nothing about number; that is what makes agreement at a distance a matter of memory.
 DETERMINERS = "the my our their his her your no"
@@ -96,34 +98,52 @@ def plural_of(noun):
 
 
 def noun_pairs(topic):
-    """(singular, plural) of each noun of a topic, commonest first."""
+    """(singular, plural) of each noun of a topic: the common ones and the rare ones, in two lists."""
     words = [word.partition(":") for word in NOUNS[topic].split()]
-    simple = [(singular, irregular or plural_of(singular)) for singular, _, irregular in words]
+    common = [(singular, irregular or plural_of(singular)) for singular, _, irregular in words]
     firsts = COMPOUNDS[topic].split()
-    return simple + [
+    return common, [
         (f"{first}-{singular}", f"{first}-{plural}")
-        for singular, plural in simple[:COMPOUNDED_NOUNS]
+        for singular, plural in common[:COMPOUNDED_NOUNS]
         for first in firsts
     ]
 
 
 def verb_pairs(verbs, topic):
-    """(singular, plural) of each verb of INTRANSITIVE or TRANSITIVE: ("grows", "grow"), commonest first."""
-    return [
-        (plural_of(prefix + verb), prefix + verb) for prefix in VERB_PREFIXES for verb in verbs[topic].split()
-    ]
+    """("grows", "grow") for each verb of INTRANSITIVE or TRANSITIVE: the common and the rare ones."""
+    common = [(plural_of(verb), verb) for verb in verbs[topic].split()]
+    return common, [(VERB_PREFIX + singular, VERB_PREFIX + plural) for singular, plural in common]
 
 
-def zipf(words, kind, number=""):
-    """A word class in which the word of rank r has a share proportional to 1 / r (Zipf's law)."""
+def zipf(words, kind, number="", rare=()):
+    """A word class in which the word of rank r has a share proportional to 1 / r (Zipf's law).
+
+    If there are rare words, they have a share RARE of the whole, and Zipf's law among themselves.
+    """
     # fsum and not sum, whose last bit depends on the version of Python: the text must not.
     total = fsum(1 / rank for rank in range(1, len(words) + 1))
-    return WordClass({word: 1 / rank / total for rank, word in enumerate(words, 1)}, kind, number)
+    shares = {word: 1 / rank / total for rank, word in enumerate(words, 1)}
+    if rare:
+        shares = mixture(1 - RARE, shares, zipf(rare, kind).probability)
+    return WordClass(shares, kind, number)
+
+
+def mixture(p, one, other):
+    """Two {word: share} with no common word, in one: with probability p a word of the first."""
+    return {word: p * share for word, share in one.items()} | {
+        word: (1 - p) * share for word, share in other.items()
+    }
+
+
+def _agreeing(pairs, kind, number):
+    """The forms of one number of (common pairs, rare pairs), as a word class."""
+    common, rare = ([pair[NUMBERS.index(number)] for pair in group] for group in pairs)
+    return zipf(common, kind, number, rare)
 
 
 @cache
 def nouns(topic, number):
-    return zipf([pair[NUMBERS.index(number)] for pair in noun_pairs(topic)], "noun", number)
+    return _agreeing(noun_pairs(topic), "noun", number)
 
 
 @cache
@@ -133,12 +153,12 @@ def modifiers(topic):
 
 @cache
 def intransitive_verbs(topic, number):
-    return zipf([pair[NUMBERS.index(number)] for pair in verb_pairs(INTRANSITIVE, topic)], "verb", number)
+    return _agreeing(verb_pairs(INTRANSITIVE, topic), "verb", number)
 
 
 @cache
 def transitive_verbs(topic, number):
-    return zipf([pair[NUMBERS.index(number)] for pair in verb_pairs(TRANSITIVE, topic)], "verb", number)
+    return _agreeing(verb_pairs(TRANSITIVE, topic), "verb", number)
 
 
 @cache
@@ -148,21 +168,15 @@ def copulas(number):
 
 @cache
 def adjectives(topic):
-    return zipf(
-        [prefix + word for prefix in ADJECTIVE_PREFIXES for word in ADJECTIVES[topic].split()], "adjective"
-    )
+    common = ADJECTIVES[topic].split()
+    return zipf(common, "adjective", rare=[prefix + word for prefix in ADJECTIVE_PREFIXES for word in common])
 
 
 @cache
-def determiners(number, telling=0.2):
-    """Determiners of a noun phrase; a share `telling` of them shows its number."""
+def determiners(number):
     silent = zipf(DETERMINERS.split(), "determiner").probability
-    shows = zipf(TELLING_DETERMINERS[number].split(), "determiner").probability
-    return WordClass(
-        {word: (1 - telling) * p for word, p in silent.items()}
-        | {word: telling * p for word, p in shows.items()},
-        "determiner",
-    )
+    telling = zipf(TELLING_DETERMINERS[number].split(), "determiner").probability
+    return WordClass(mixture(1 - TELLING, silent, telling), "determiner")
 
 
 @cache
@@ -176,5 +190,7 @@ def number_pairs():
     """{word: the same word in the other number}, for every verb form that agrees with its subject."""
     pairs = list(zip(COPULAS["singular"].split(), COPULAS["plural"].split(), strict=True))
     for topic in (*TOPICS, GENERAL):
-        pairs += verb_pairs(INTRANSITIVE, topic) + verb_pairs(TRANSITIVE, topic)
+        for verbs in (INTRANSITIVE, TRANSITIVE):
+            common, rare = verb_pairs(verbs, topic)
+            pairs += common + rare
     return dict(pairs) | {plural: singular for singular, plural in pairs}

@@ -21,5 +21,7 @@ def choose(engine, spec, recurrent_dropout=0.0):
         raise ValueError(f"engine is one of auto, {', '.join(ENGINES)}, not {engine!r}.")
     if engine == "native" and not fits_native:
         why = "has no recurrent dropout" if recurrent_dropout else f"has no cell like {spec.name!r}"
-        raise ValueError(f"engine 'native' {why}: torch fuses its own LSTM, GRU and RNN only; use engine='bptt'.")
+        raise ValueError(
+            f"engine 'native' {why}: torch fuses its own LSTM, GRU and RNN only; use engine='bptt'."
+        )
     return engine

@@ -36,7 +36,9 @@ def _hoisted(spec, params, x):
     inputs = dict(zip(reads_x, products, strict=True))
     for k in spec.blocks:
         if "b" in spec.reads(k):
-            inputs[k] = inputs[k] + params[f"b_{k}"] if k in inputs else params[f"b_{k}"].expand(len(x), 1, -1)
+            inputs[k] = (
+                inputs[k] + params[f"b_{k}"] if k in inputs else params[f"b_{k}"].expand(len(x), 1, -1)
+            )
     return {k: v.unbind(0) for k, v in inputs.items()}
 
 

@@ -59,7 +59,14 @@ def run(spec, params, x, state, mask=None):
     if mask is not None:
         raise ValueError("engine 'native' has no recurrent dropout: torch's fused cells have none.")
     weights = stacked_weights(spec, params)
-    options = (True, 1, 0.0, False, False, False)  # biases, layers, dropout, training, bidirectional, batch_first
+    options = (
+        True,
+        1,
+        0.0,
+        False,
+        False,
+        False,
+    )  # biases, layers, dropout, training, bidirectional, batch_first
     y_0, c_0 = (s[None].contiguous() for s in state)
     if kind(spec) == "lstm":
         y, y_n, c_n = torch.lstm(x, (y_0, c_0), weights, *options)

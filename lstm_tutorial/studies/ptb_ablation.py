@@ -102,9 +102,7 @@ def grid(variant, config):
 
 def tuning_run(variant, rate, mode, config):
     """One epoch at one rate, with a seed that is never reported."""
-    return run_of(
-        variant, TUNING_SEED, mode, config, epochs=TUNING_EPOCHS, rate=rate, selected_on=BY_GRID
-    )
+    return run_of(variant, TUNING_SEED, mode, config, epochs=TUNING_EPOCHS, rate=rate, selected_on=BY_GRID)
 
 
 def choose_rate(variant, mode, config, valid_perplexity):
