@@ -9,7 +9,7 @@ from .errors import UserError
 
 
 def main(arguments=None):
-    """Run one command. Returns 0, or 2 after a sentence on stderr that says what to do, or 130 after Ctrl-C."""
+    """Run one command. Returns 0; 2 after a sentence on stderr that says what to do; 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="python -m lstm_tutorial",
         description="Data, experiments, tables and benchmarks of the course. Every command explains itself: "

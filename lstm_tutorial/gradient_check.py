@@ -128,7 +128,7 @@ def by_differences(problem):
             below = problem.loss()
             values[k] = before
             gradients[name][k] = (above - below) / (2 * STEP)
-            # Slopes on both sides differ by STEP · curvature where the function is smooth, by far more at a kink.
+            # Slopes on both sides differ by STEP · curvature on a smooth stretch, by far more at a kink.
             if _has_kinks(problem.spec) and abs(above - 2 * at_rest + below) > 1e-3 * STEP:
                 return None
     return gradients

@@ -56,7 +56,7 @@ class LanguageModel(nn.Module):
             self.softmax.weight = self.embedding.weight
 
     def initialise(self, scale, generator=None):
-        """Every parameter from U(−scale, scale), biases too; zero what the cell starts at zero. Returns the model."""
+        """Every parameter from U(−scale, scale), biases too; zeros where the cell has them. Returns self."""
         cells = {id(layer): layer for layer in self.layers}.values()
         own = {id(p) for cell in cells for p in cell.parameters()}
         with torch.no_grad():
@@ -94,7 +94,7 @@ class LanguageModel(nn.Module):
 
 
 def batches(tokens, batch_size, num_steps):
-    """Cut a text into ``batch_size`` rows read side by side, and the rows into steps: a list of (input, target).
+    """Cut a text into ``batch_size`` rows read side by side, and these into steps: a list of (input, target).
 
     tokens (N,) becomes pairs of (T, B) arrays, T = ``num_steps``. Row b of one batch goes on in row b of
     the next, so that the state can be carried. As in the TensorFlow tutorial that seed 000 follows, what

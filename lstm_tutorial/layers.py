@@ -63,7 +63,7 @@ class LSTM(nn.Module):
             )
         if proj_size:
             raise ValueError(
-                "no cell of this course has a projection, so proj_size is 0: put an nn.Linear after the layer."
+                "no cell of this course has a projection: leave out proj_size, put an nn.Linear after the layer."
             )
         for name, size in (
             ("input_size", input_size),
@@ -115,7 +115,7 @@ class LSTM(nn.Module):
         return [f"_l{k}{end}" for k in range(self.num_layers) for end in ends]
 
     def reset_parameters(self, scale=None, generator=None):
-        """Draw all parameters from U(−scale, scale), by default U(±1/√H); zero what the spec starts at zero."""
+        """Draw all parameters from U(−scale, scale), by default U(±1/√H); zeros where the spec has them."""
         scale = self.hidden_size**-0.5 if scale is None else scale
         with torch.no_grad():
             for name, p in self.named_parameters():
@@ -310,7 +310,7 @@ class LSTM(nn.Module):
         return self
 
     def load_torch(self, state_dict):
-        """Copy the weights of a ``torch.nn.LSTM``, ``GRU`` or ``RNN`` of the same sizes in. Returns the layer.
+        """Copy in the weights of a ``torch.nn.LSTM``, ``GRU`` or ``RNN`` of the same sizes. Returns self.
 
         Torch's two biases are added, but for b_hn of a GRU, which becomes b_Rn.
         """
@@ -332,7 +332,7 @@ class LSTM(nn.Module):
         return self.load_numpy([{k: v.detach().cpu() for k, v in cell.items()} for cell in cells])
 
     def to_torch(self):
-        """A ``state_dict`` for ``torch.nn.LSTM``, ``GRU`` or ``RNN``: the same function, second biases zero."""
+        """A ``state_dict`` for ``torch.nn.LSTM``, ``GRU`` or ``RNN``: the same function, second biases 0."""
         self._require_native()
         out = {}
         for k, suffix in enumerate(self._suffixes):

@@ -56,7 +56,7 @@ def write(record):
     _write_atomically(path, json.dumps(record, indent=1, sort_keys=True) + "\n")
 
 
-def read(study):
+def read(study, committed_only=False):
     """All records of a study, committed and of this machine, each run once, in a fixed order."""
     records = {}
     committed = results_folder() / f"{study}.jsonl"
@@ -64,7 +64,7 @@ def read(study):
         for line in committed.read_text(encoding="utf-8").splitlines():
             record = json.loads(line)
             records[record["run_id"]] = record
-    for path in sorted((runs_folder() / study).glob("*.json")):
+    for path in [] if committed_only else sorted((runs_folder() / study).glob("*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
         records.setdefault(record["run_id"], record)
     return sorted(records.values(), key=_order)

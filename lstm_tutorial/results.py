@@ -1,4 +1,4 @@
-"""Tables of results, made from the ledger alone. Notebooks and ``python -m lstm_tutorial results`` share them."""
+"""Tables of results, from the ledger alone, for notebooks and ``python -m lstm_tutorial results`` alike."""
 
 import math
 import statistics
@@ -41,7 +41,7 @@ def ablation_records(records, *, data, mode, config, epochs=None, rates="seed", 
 
 
 def chosen_rate(records, row, data, mode, config):
-    """The rate that tuning gives a row, and whether it lies at the edge of what was tried; None if not run."""
+    """The rate that tuning gives a row, and whether it is at the edge of what was tried; None if not run."""
 
     def valid(run):
         for r in records:
@@ -88,11 +88,9 @@ def ablation_table(records, *, data, mode, config, epochs=None, rates="seed", as
         if rates == "tuned" and chosen_rate(records, row, data, mode, config)[1]:
             notes.append(f"{row}: the best rate is at the edge of what was tried.")
     how = {"seed": "the configuration's learning rate", "tuned": "a rate per row, chosen on validation"}
-    title = (
-        f"Perplexity on {data}, {config} configuration, "
-        f"{epochs or study.CONFIGS[config]['max_max_epoch']} epochs, {how.get(str(rates), 'given learning rates')}"
-        + (", as published" if as_published else "")
-    )
+    epochs = epochs or study.CONFIGS[config]["max_max_epoch"]
+    title = f"Perplexity on {data}, {config} configuration, {epochs} epoch{'s' * (epochs != 1)}, "
+    title += how.get(str(rates), "given learning rates") + (", as published" if as_published else "")
     if not real:
         notes.append("Generated text: not to be compared with any figure on Penn Treebank.")
     return Table(title, tuple(columns), tuple(rows), tuple(notes))

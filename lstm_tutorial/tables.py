@@ -6,28 +6,33 @@ from html import escape
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under headings: prints as text, shows as HTML in a notebook."""
+    """Rows of text under headings: prints as text, shows as HTML in a notebook.
+
+    The first ``left`` columns are flush left, the others flush right. ``notes`` are sentences below.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
+    left: int = 1
 
     def __str__(self):
         widths = [max(len(row[k]) for row in (self.columns, *self.rows)) for k in range(len(self.columns))]
 
         def line(cells):
-            first, *others = (
-                cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(cells, widths))
-            )
-            return "  ".join([first, *others]).rstrip()
+            padded = [
+                cell.ljust(w) if k < self.left else cell.rjust(w)
+                for k, (cell, w) in enumerate(zip(cells, widths))
+            ]
+            return "  ".join(padded).rstrip()
 
-        rule = "-" * len(line(self.columns))
+        rule = "-" * max(len(line(cells)) for cells in (self.columns, *self.rows))
         return "\n".join([self.title, "", line(self.columns), rule, *map(line, self.rows), *self.notes])
 
     def _repr_html_(self):
         def cells(tag, row):
-            aligned = ("left" if k == 0 else "right" for k in range(len(row)))
+            aligned = ("left" if k < self.left else "right" for k in range(len(row)))
             return "".join(
                 f'<{tag} style="text-align:{side}">{escape(cell)}</{tag}>' for side, cell in zip(aligned, row)
             )

@@ -101,7 +101,7 @@ def train(corpus, spec, settings, seed, engine="auto", device="cpu", checkpoint=
             model.train()
             while status is None and at["step"] < len(text):
                 tokens, targets = (a.to(device) for a in text[at["step"]])
-                nats, norm, state = _step(model, parameters, tokens, targets, state, rate, settings)
+                nats, norm, state = sgd_step(model, parameters, tokens, targets, state, rate, settings)
                 if not (math.isfinite(nats) and math.isfinite(norm)):
                     status = "diverged"
                 # Dead: in the first two batches nothing but the output bias learns, and the input is ignored.
@@ -144,8 +144,12 @@ def train(corpus, spec, settings, seed, engine="auto", device="cpu", checkpoint=
     return Outcome(status, metrics, curves, model.parameter_count(), model.layers[0].engine, seconds(), model)
 
 
-def _step(model, parameters, tokens, targets, state, rate, settings):
-    """One step of SGD. The loss is summed over steps and averaged over rows; the norm is that of all gradients."""
+def sgd_step(model, parameters, tokens, targets, state, rate, settings):
+    """One step of SGD: loss summed over steps and averaged over rows, one gradient norm over all parameters.
+
+    tokens, targets : (T, B); state : as the last call returned it, or None. Changes the parameters in place.
+    Returns the summed negative log-likelihood in nats, the norm before clipping, and the new state.
+    """
     for p in parameters:
         p.grad = None
     nats, state = model.loss(tokens, targets, state)
@@ -167,7 +171,7 @@ def _is_dead(model, tokens):
 
 
 def _status(valid, floor, curve, parameters):
-    """``diverged`` if a parameter is not finite, or the end lies above the unigram floor and was not falling."""
+    """``diverged`` if a parameter is not finite, or the end is above the unigram floor and not falling."""
     if not all(bool(torch.isfinite(p).all()) for p in parameters):
         return "diverged"
     falling = len(curve) < 2 or curve[-1] < curve[-2]

@@ -11,7 +11,7 @@
 """
 
 from ..arrays import SLOPE, library, softmax_back
-from .common import Tape, block_columns, input_gradients, outer_sum, project_input, stacked
+from .common import Tape, block_columns, input_gradients, outer_sum, project_input
 
 
 def forward(spec, params, x, state, mask):

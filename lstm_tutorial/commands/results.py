@@ -13,7 +13,7 @@ def add_parser(subparsers):
     parser = subparsers.add_parser(
         "results",
         help="tables of what has been run, beside the papers' figures",
-        description="Tables drawn from the ledger: what is committed in data/results, and the runs of this machine.",
+        description="Tables from the ledger: the runs committed in data/results, and those of this machine.",
     )
     parser.add_argument("study", nargs="?", choices=STUDIES, default=ptb_ablation.STUDY)
     parser.add_argument("--data", default="ptb", choices=("ptb", "banyan"), help="default: ptb")

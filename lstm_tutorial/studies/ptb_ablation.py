@@ -13,8 +13,8 @@ STUDY = "ptb-ablation"
 # The five rows of seed 000's table, in its order.
 ROWS = ("lstm", "no_srnn", "srnn", "no_srnn_hidden", "no_srnn_out")
 
-# Test perplexity on PTB. Levy et al. 2018 (an early version): medium and large, mean of 5 runs for the LSTM, one
-# run otherwise; theirs is another training regime, to be read down a column and not across.
+# Test perplexity on PTB. Levy et al. 2018 (an early version): medium and large, mean of 5 runs for the LSTM,
+# one run otherwise; theirs is another training regime, to be read down a column and not across.
 SEED_000 = {
     "lstm": 132.434,
     "no_srnn": 129.044,
