@@ -63,7 +63,7 @@ class LSTM(nn.Module):
             )
         if proj_size:
             raise ValueError(
-                "no cell of this course has a projection: leave out proj_size, put an nn.Linear after the layer."
+                "no cell of this course has a projection: put an nn.Linear after the layer instead."
             )
         for name, size in (
             ("input_size", input_size),

@@ -176,7 +176,7 @@ class CellSpec:
         return self.content_reads if block == self.content else self.gate_reads
 
     def parameter_shapes(self, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
-        """Name and shape of every parameter: ``W_z`` (H, D), ``R_z``, ``R_ii`` (H, H), ``p_i``, ``b_z`` (H,) …"""
+        """Name and shape of every parameter: ``W_z`` (H, D), ``R_z`` (H, H), ``p_i`` (H,), ``b_z`` (H,) …"""
         D, H = input_size, hidden_size
         shapes = {f"W_{k}": (H, D) for k in self.blocks if "x" in self.reads(k)}
         shapes |= {f"R_{k}": (H, H) for k in self.blocks if "y" in self.reads(k)}

@@ -1,0 +1,190 @@
+"""The course's plots: learning curves, and the rows of a table as dots.
+
+Each function takes numbers and words and returns a figure that carries its description, ``figure.alt``;
+nothing is registered with pyplot, nothing is read, nothing is remembered. As the last expression of a
+notebook cell a figure is shown once. Colours are those of :mod:`lstm_tutorial.colours`; what a colour
+says is said by a dash or a marker too.
+"""
+
+from itertools import cycle
+from math import isfinite
+from statistics import mean
+
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from .colours import OKABE_ITO, colour
+from .diagram import Diagram
+
+# A row of seed 000's table wears the colour of what it has lost; the whole LSTM is black.
+ABLATION_COLOURS = {
+    "lstm": OKABE_ITO["black"],
+    "no_srnn": colour("z"),
+    "no_srnn_out": colour("o"),
+    "no_srnn_hidden": OKABE_ITO["sky blue"],
+    "srnn": colour("f"),
+    "no_gates_as_published": colour("c"),
+}
+DASHES = ((), (6, 2), (2, 1.5), (7, 2, 2, 2), (4, 1.5, 1, 1.5, 1, 1.5))
+MARKERS = "osD^v"
+GREY = "#767676"
+SEED = dict(linewidth=0.8, alpha=0.45)
+
+
+def learning_curves(
+    curves, *, floors=None, colours=None, title="", x="step", y="perplexity", limits=None, marker=None
+):
+    """One line for every label: the mean over seeds, with each seed as a thin line behind it.
+
+    curves:  {label: [(xs, ys), …]}, one pair of equally long sequences for each seed; a label with no
+             seeds is left out
+    floors:  {label: height}: horizontal lines to compare with
+    colours: {label: colour}; the palette in turn for labels that have none
+    x, y:    what the axes show, with units. The y axis is logarithmic
+    limits:  (bottom, top) of the y axis; what leaves it is cut off, and the description says so
+
+    The mean stops where the first seed does: averaging the survivors would flatter a row.
+    """
+    curves = {label: runs for label, runs in curves.items() if runs}
+    floors = floors or {}
+    figure = _figure(curves_alt(curves, floors, x, y, limits), 7.2, 4.2)
+    axes = figure.add_subplot(xlabel=x, ylabel=f"{y} (log scale)", title=title)
+    axes.set_yscale("log")
+    for (label, runs), shade, dashes in zip(curves.items(), _shades(curves, colours), cycle(DASHES)):
+        for xs, ys in runs if len(runs) > 1 else ():
+            axes.plot(xs, ys, color=shade, gid="seed", **SEED)
+        name = f"{label} (mean of {len(runs)} seeds)" if len(runs) > 1 else label
+        axes.plot(*mean_curve(runs), color=shade, dashes=dashes, linewidth=1.8, marker=marker, label=name)
+    for (label, height), style in zip(floors.items(), cycle(("--", ":", "-."))):
+        axes.axhline(height, color=GREY, linestyle=style, linewidth=1.2, gid="floor")
+        axes.annotate(label, (1, height), (-4, 2), xycoords=("axes fraction", "data"), color=GREY, fontsize=9,
+                      textcoords="offset points", ha="right", va="bottom")  # fmt: skip
+    if limits:
+        axes.set_ylim(*limits)
+    _plain_numbers(axes.yaxis)
+    if curves:
+        axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    else:
+        axes.text(0.5, 0.5, "not run", transform=axes.transAxes, ha="center", color=GREY)
+    return figure
+
+
+def mean_curve(runs):
+    """The mean of several curves as (xs, means), as far as every one of them goes."""
+    shortest = min((list(xs) for xs, _ in runs), key=len)
+    return shortest, [mean(values) for values in zip(*(list(ys)[: len(shortest)] for _, ys in runs))]
+
+
+def curves_alt(curves, floors, x, y, limits=None):
+    """What :func:`learning_curves` shows, in words."""
+    said = [f"Learning curves, {y} against {x}, on a logarithmic axis."]
+    for label, runs in curves.items():
+        _, means = mean_curve(runs)
+        if not means:
+            said.append(f"{label}: nothing was recorded.")
+            continue
+        leaves = limits and not means[-1] <= limits[1]
+        end = "leaves the picture at the top" if leaves else f"ends at {_number(means[-1])}"
+        seeds = f", mean of {len(runs)} seeds" if len(runs) > 1 else ""
+        said.append(f"{label} starts at {_number(means[0])} and {end}{seeds}.")
+    said += [f"A line at {_number(height)}: {label}." for label, height in floors.items()]
+    return " ".join(said) if curves else said[0] + " Nothing has been run yet."
+
+
+def row_dots(rows, series, *, references=None, title="", x="test perplexity"):
+    """The rows of a table as dots on one logarithmic axis, several series of them, and open markers beside.
+
+    rows:       labels from top to bottom
+    series:     {label: {row: [outcome, …]}}, one outcome for each seed: a number, or a word such as
+                "diverged" where there is none. A row without outcomes has not been run, and the legend
+                counts how many have
+    references: {label: {row: number}}: published figures, as open markers
+
+    A large marker is the mean of a row's numbers, the small ones behind it are the seeds; words are
+    written at the right edge, so that what failed is seen.
+    """
+    rows, references = list(rows), references or {}
+    figure = _figure(dots_alt(rows, series, references, x), 7.2, 0.8 + 0.62 * len(rows))
+    axes = figure.add_subplot(xlabel=f"{x} (log scale)", title=title)
+    axes.set_xscale("log")
+    names = [*references, *series]
+    offsets = {name: 0.22 * (k - (len(names) - 1) / 2) for k, name in enumerate(names)}
+    for name, figures in references.items():
+        places = [(figures[row], k + offsets[name]) for k, row in enumerate(rows) if row in figures]
+        axes.plot(*zip(*places), "o", markerfacecolor="none", color="black", markersize=8, label=name)
+    for (name, outcomes), shade, marker in zip(series.items(), _shades(series, None, skip=1), cycle(MARKERS)):
+        run = [row for row in rows if outcomes.get(row)]
+        label = name if len(run) == len(rows) else f"{name} ({len(run)} of {len(rows)} rows run)"
+        look = dict(color=shade, marker=marker, linestyle="")
+        axes.plot([], [], markersize=7, label=label, **look)
+        for k, row in enumerate(rows):
+            numbers, words = _split(outcomes.get(row, ()))
+            height = k + offsets[name]
+            if len(numbers) > 1:
+                axes.plot(numbers, [height] * len(numbers), markersize=3.5, alpha=0.5, gid="seed", **look)
+            if numbers:
+                axes.plot([mean(numbers)], [height], markersize=7, gid="mean", **look)
+            if words:
+                axes.annotate(_counted(words), (1, height), (-4, 0), xycoords=("axes fraction", "data"),
+                              textcoords="offset points", ha="right", va="center", color=shade, fontsize=9)  # fmt: skip
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.hlines([k + 0.5 for k in range(len(rows) - 1)], 0, 1, transform=axes.get_yaxis_transform(),
+                color="#E5E5E5", linewidth=0.8)  # fmt: skip
+    _plain_numbers(axes.xaxis)
+    axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1.08), ncols=2)
+    return figure
+
+
+def dots_alt(rows, series, references, x):
+    """What :func:`row_dots` shows, in words."""
+    said = [f"The rows {', '.join(rows)} as dots on a logarithmic axis of {x}."]
+    for name, figures in references.items():
+        said.append(f"{name}: " + ", ".join(f"{r} {figures[r]:g}" for r in rows if r in figures) + ".")
+    for name, outcomes in series.items():
+        found = []
+        for row in rows:
+            numbers, words = _split(outcomes.get(row, ()))
+            parts = [_number(mean(numbers))] if numbers else []
+            parts += [_counted(words)] if words else []
+            found.append(f"{row} {' and '.join(parts) or 'not run'}")
+        said.append(f"{name}: {', '.join(found)}.")
+    return " ".join(said)
+
+
+def _split(outcomes):
+    numbers = [o for o in outcomes if not isinstance(o, str)]
+    return numbers, [o for o in outcomes if isinstance(o, str)]
+
+
+def _counted(words):
+    """("diverged", "diverged") as "2 diverged", a single one without the number."""
+    counts = {word: words.count(word) for word in words}
+    return ", ".join(word if n == 1 else f"{n} {word}" for word, n in counts.items())
+
+
+def _figure(alt, width, height):
+    figure = Diagram(alt)
+    figure.set_size_inches(width, height)
+    figure.set_layout_engine("constrained")
+    return figure
+
+
+def _shades(labels, colours, skip=0):
+    """A colour for every label: its own, or the next of the palette."""
+    spare = cycle([shade for name, shade in OKABE_ITO.items() if name not in ("yellow", "black")][skip:])
+    return [(colours or {}).get(label) or next(spare) for label in labels]
+
+
+def _plain_numbers(axis):
+    """100, 150, 200 … on a logarithmic axis, rather than powers of ten."""
+    low, high = sorted(axis.get_view_interval())
+    subs = (1, 1.5, 2, 3, 5, 7) if high < 30 * low else (1, 2, 5) if high < 1000 * low else (1,)
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _number(value):
+    if not isfinite(value):
+        return "infinity"
+    return f"{value:.1f}" if abs(value) < 1000 else f"{value:,.0f}" if abs(value) < 1e6 else f"{value:.0e}"
