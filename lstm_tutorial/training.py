@@ -69,6 +69,8 @@ def train(corpus, spec, settings, seed, engine="auto", device="cpu", checkpoint=
     """
     checkpoint = None if checkpoint is None else Path(checkpoint)
     device = torch.device(device)
+    if settings.get("tokens"):
+        corpus = corpus.head(settings["tokens"])
     V = len(corpus.vocabulary)
     text = batches(corpus.train, settings["batch_size"], settings["num_steps"])
     model = build_model(spec, settings, V, engine)

@@ -82,7 +82,7 @@ def run(args):
     if args.mode:
         os.environ["LSTM_TUTORIAL_MODE"] = args.mode
     mode, config = _mode_and_config(args.config)
-    corpus = load_corpus("banyan" if args.corpus == "auto" and mode == "smoke" else args.corpus)
+    corpus = load_corpus(args.corpus)
     say = print
 
     def do(run):

@@ -39,6 +39,6 @@ def run(args):
         where = dict(data=args.data, mode=mode, config=config)
         print(ablation_table(records, **where), end="\n\n")
         print(ablation_table(records, **where, rates="tuned"), end="\n\n")
-        if args.data == "ptb":
+        if mode == "paper":
             print(ablation_table(records, **where, as_published=True), end="\n\n")
     return 0

@@ -1,6 +1,6 @@
 """A corpus as a language model sees it: three long arrays of token ids, and the words they stand for."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -45,6 +45,12 @@ class Corpus:
     def sentence_counts(self):
         """{"train": number of sentences, "valid": ..., "test": ...}."""
         return {split: int((getattr(self, split) == self.eos).sum()) for split in ("train", "valid", "test")}
+
+    def head(self, tokens):
+        """The same corpus with at most so many tokens of train, and a tenth as many of valid and of test."""
+        return replace(
+            self, train=self.train[:tokens], valid=self.valid[: tokens // 10], test=self.test[: tokens // 10]
+        )
 
     @property
     def eos(self):
