@@ -178,46 +178,28 @@ class LSTM(nn.Module):
         run = ENGINES[self.engine]
 
         def over_time(params, data, state, mask, reverse):
-            rectangles = _rectangles(data, sizes)
-            done, last, rows, ys = state, None, 0, []
-            # Forwards, rows leave at the end of their sequence; backwards, they join there.
-            finished = []
-            for x in reversed(rectangles) if reverse else rectangles:
-                b = x.shape[1]
-                if reverse:
-                    joining = tuple(s[rows:b] for s in done)
-                    last = (
-                        joining
-                        if last is None
-                        else tuple(torch.cat(pair) for pair in zip(last, joining, strict=True))
-                    )
-                elif last is None:
-                    last = state
-                else:
-                    finished.append(tuple(s[b:] for s in last))
-                    last = tuple(s[:b] for s in last)
-                rows = b
-                y, last = run(
-                    self.spec, params, x.flip(0) if reverse else x, last, None if mask is None else mask[:b]
-                )
-                ys.append((y.flip(0) if reverse else y).reshape(-1, y.shape[-1]))
-            for group in reversed(finished):
-                last = tuple(torch.cat(pair) for pair in zip(last, group, strict=True))
-            return torch.cat(ys[::-1] if reverse else ys), last
+            stairs = _backwards if reverse else _forwards
+            return stairs(
+                lambda x, s: run(self.spec, params, x, s, _top(mask, x)), _rectangles(data, sizes), state
+            )
 
-        y, state = self._stack(over_time, packed.data, state, sizes[0])
+        rows = torch.cat([torch.arange(b) for b in sizes])  # which sequence each row of the data belongs to
+        y, state = self._stack(over_time, packed.data, state, sizes[0], rows.to(packed.data.device))
         if packed.unsorted_indices is not None:
             state = tuple(s.index_select(1, packed.unsorted_indices) for s in state)
         return PackedSequence(y, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices), state
 
-    def _stack(self, over_time, x, state, batch_size):
-        """All layers and directions; ``over_time`` runs one cell over the whole sequence."""
+    def _stack(self, over_time, x, state, batch_size, rows=slice(None)):
+        """All layers and directions; ``over_time`` runs one cell over the whole sequence.
+
+        ``rows`` says which sequence each row of x belongs to, where x is packed.
+        """
         if x.shape[-1] != self.input_size:
             raise RuntimeError(
                 f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.shape[-1]}."
             )
         if self.training and self.input_dropout:
-            x = self._drop_per_sequence(x, batch_size)
+            x = x * _dropout_mask(x.new_empty(batch_size, x.shape[-1]), self.input_dropout)[rows]
         last = []
         for layer in range(self.num_layers):
             ys = []
@@ -233,12 +215,6 @@ class LSTM(nn.Module):
             if self.training and self.dropout and layer < self.num_layers - 1:
                 x = nn.functional.dropout(x, self.dropout)
         return x, tuple(torch.stack(parts) for parts in zip(*last, strict=True))
-
-    def _drop_per_sequence(self, x, batch_size):
-        mask = _dropout_mask(x.new_empty(batch_size, x.shape[-1]), self.input_dropout)
-        if x.dim() == 3:
-            return x * mask
-        raise ValueError("input_dropout needs one mask per sequence, which packed input does not have yet.")
 
     def _initial_state(self, state, x, batch_size, batched, order=None):
         """The state as (cells, B, width) tensors: given, or zeros."""
@@ -358,6 +334,35 @@ def _rectangles(data, sizes):
         out.append(data[start:stop].reshape(steps, sizes[step], -1))
         start, step = stop, step + steps
     return out
+
+
+def _forwards(run, rectangles, state):
+    """Down the stairs: rows leave at the end of their sequence."""
+    ys, left = [], []
+    for x in rectangles:
+        b = x.shape[1]
+        left.append(tuple(s[b:] for s in state))
+        y, state = run(x, tuple(s[:b] for s in state))
+        ys.append(y.flatten(0, 1))
+    for rows in reversed(left):
+        state = tuple(torch.cat(pair) for pair in zip(state, rows))
+    return torch.cat(ys), state
+
+
+def _backwards(run, rectangles, initial):
+    """Up the stairs, from last step to first: rows join at the end of their sequence."""
+    ys, state = [], tuple(s[:0] for s in initial)
+    for x in reversed(rectangles):
+        here, b = len(state[0]), x.shape[1]
+        state = tuple(torch.cat((s, start[here:b])) for s, start in zip(state, initial))
+        y, state = run(x.flip(0), state)
+        ys.append(y.flip(0).flatten(0, 1))
+    return torch.cat(ys[::-1]), state
+
+
+def _top(mask, x):
+    """The rows of a dropout mask for the sequences that are still there."""
+    return None if mask is None else mask[: x.shape[1]]
 
 
 def _dropout_mask(like, p):
