@@ -151,7 +151,9 @@ def by_autograd(problem, truncate=False):
 
 
 def error(a, n):
-    """max|a − n| / max(1e-3, max|n|); infinite where a is not finite."""
+    """max|a − n| / max(1e-3, max|n|); infinite where a is missing, of another shape, or not finite."""
+    if np.shape(a) != np.shape(n):
+        return np.inf
     difference = np.abs(a - n).max(initial=0)
     return float(difference / max(1e-3, np.abs(n).max(initial=0))) if np.isfinite(difference) else np.inf
 
@@ -173,7 +175,7 @@ def gradient_check(spec, rng, input_size=3, hidden_size=4, steps=5, batch_size=2
         numeric = by_differences(problem)
     ours = backward(problem)
     references = {"differences": numeric, "autograd": by_autograd(problem)}
-    errors = {r: {k: error(ours[k], n[k]) for k in n} for r, n in references.items()}
+    errors = {r: {k: error(ours.get(k), n[k]) for k in n} for r, n in references.items()}
     return Report(problem.spec, errors, {k: v.shape for k, v in problem.inputs().items()})
 
 

@@ -70,8 +70,10 @@ class LSTM(nn.Module):
             ("hidden_size", hidden_size),
             ("num_layers", num_layers),
         ):
-            if not isinstance(size, int) or size < 1:
-                raise ValueError(f"{name} is a whole number of at least 1, not {size!r}.")
+            if not isinstance(size, int):
+                raise TypeError(f"{name} is a whole number, not {size!r}.")
+            if size < 1:
+                raise ValueError(f"{name} is at least 1, not {size}.")
         for name, p in (
             ("dropout", dropout),
             ("input_dropout", input_dropout),
@@ -198,6 +200,11 @@ class LSTM(nn.Module):
             raise RuntimeError(
                 f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.shape[-1]}."
             )
+        dtype = next(self.parameters()).dtype
+        if x.dtype != dtype and not torch.is_autocast_enabled(x.device.type):
+            raise ValueError(f"the input is {x.dtype} and the weights are {dtype}: give both the same dtype.")
+        if any(s.dtype != x.dtype for s in state):
+            raise RuntimeError(f"the input is {x.dtype} and a state is not: give all the same dtype.")
         if self.training and self.input_dropout:
             x = x * _dropout_mask(x.new_empty(batch_size, x.shape[-1]), self.input_dropout)[rows]
         last = []
@@ -291,20 +298,15 @@ class LSTM(nn.Module):
         Torch's two biases are added, but for b_hn of a GRU, which becomes b_Rn.
         """
         self._require_native()
-        cells = []
-        for suffix in self._suffixes:
-            names = [f"{part}{suffix}" for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-            missing = [name for name in names[:2] if name not in state_dict]
-            if missing:
-                raise ValueError(
-                    f"the state_dict has no {missing[0]}: not of the same layers and directions."
-                )
-            cells.append(native.unstacked_weights(self.spec, *(state_dict.get(name) for name in names)))
-        expected = 4 * len(self._suffixes)
-        if len(state_dict) > expected:
-            raise ValueError(
-                f"the state_dict has {len(state_dict)} entries, more than the {expected} of this layer."
-            )
+        parts = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        names = [[part + suffix for part in parts] for suffix in self._suffixes]
+        missing = {name for cell in names for name in cell[:2]} - set(state_dict)
+        unknown = set(state_dict) - {name for cell in names for name in cell}
+        if missing or unknown:
+            name = min(missing or unknown)
+            what = f"the state_dict has no {name}" if missing else f"this layer has no place for {name}"
+            raise ValueError(f"{what}: its network has other layers, directions or options.")
+        cells = [native.unstacked_weights(self.spec, *map(state_dict.get, cell)) for cell in names]
         return self.load_numpy([{k: v.detach().cpu() for k, v in cell.items()} for cell in cells])
 
     def to_torch(self):

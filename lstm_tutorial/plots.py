@@ -10,7 +10,7 @@ from itertools import cycle
 from math import isfinite
 from statistics import mean
 
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from .colours import OKABE_ITO, colour
 from .diagram import Diagram
@@ -52,17 +52,29 @@ def learning_curves(
     for (label, runs), shade, dashes in zip(curves.items(), _shades(curves, colours), cycle(DASHES)):
         for xs, ys in runs if len(runs) > 1 else ():
             axes.plot(xs, ys, color=shade, gid="seed", **SEED)
-        name = f"{label} (mean of {len(runs)} seeds)" if len(runs) > 1 else label
-        axes.plot(*mean_curve(runs), color=shade, dashes=dashes, linewidth=1.8, marker=marker, label=name)
+        xs, means = mean_curve(runs)
+        name = f"{label} ({len(runs)} seeds)" if len(runs) > 1 else label
+        if limits and not any(limits[0] <= value <= limits[1] for value in means):
+            name += ", off the scale"
+        axes.plot(xs, means, color=shade, dashes=dashes, linewidth=1.8, marker=marker, label=name)
     for (label, height), style in zip(floors.items(), cycle(("--", ":", "-."))):
         axes.axhline(height, color=GREY, linestyle=style, linewidth=1.2, gid="floor")
-        axes.annotate(label, (1, height), (-4, 2), xycoords=("axes fraction", "data"), color=GREY, fontsize=9,
-                      textcoords="offset points", ha="right", va="bottom")  # fmt: skip
+        axes.annotate(
+            label,
+            (1, height),
+            (4, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            color=GREY,
+            fontsize=9,
+        )
     if limits:
         axes.set_ylim(*limits)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
     _plain_numbers(axes.yaxis)
     if curves:
-        axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.01, 0.5))
+        figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=3)
     else:
         axes.text(0.5, 0.5, "not run", transform=axes.transAxes, ha="center", color=GREY)
     return figure
@@ -95,25 +107,28 @@ def row_dots(rows, series, *, references=None, title="", x="test perplexity"):
 
     rows:       labels from top to bottom
     series:     {label: {row: [outcome, …]}}, one outcome for each seed: a number, or a word such as
-                "diverged" where there is none. A row without outcomes has not been run, and the legend
-                counts how many have
+                "diverged" where there is none. A row with an empty list has not been run, and the legend
+                counts how many have; a row that is not named has no place in the series
     references: {label: {row: number}}: published figures, as open markers
 
     A large marker is the mean of a row's numbers, the small ones behind it are the seeds; words are
     written at the right edge, so that what failed is seen.
     """
     rows, references = list(rows), references or {}
-    figure = _figure(dots_alt(rows, series, references, x), 7.2, 0.8 + 0.62 * len(rows))
-    axes = figure.add_subplot(xlabel=f"{x} (log scale)", title=title)
+    figure = _figure(dots_alt(rows, series, references, x), 7.2, 1.3 + 0.55 * len(rows))
+    figure.suptitle(title, fontsize="large")  # over the names of the rows too, which are long
+    axes = figure.add_subplot(xlabel=f"{x} (log scale)")
     axes.set_xscale("log")
+    axes.margins(x=0.08)
     names = [*references, *series]
     offsets = {name: 0.22 * (k - (len(names) - 1) / 2) for k, name in enumerate(names)}
     for name, figures in references.items():
         places = [(figures[row], k + offsets[name]) for k, row in enumerate(rows) if row in figures]
         axes.plot(*zip(*places), "o", markerfacecolor="none", color="black", markersize=8, label=name)
     for (name, outcomes), shade, marker in zip(series.items(), _shades(series, None, skip=1), cycle(MARKERS)):
-        run = [row for row in rows if outcomes.get(row)]
-        label = name if len(run) == len(rows) else f"{name} ({len(run)} of {len(rows)} rows run)"
+        asked = [row for row in rows if row in outcomes]
+        run = [row for row in asked if outcomes[row]]
+        label = name if len(run) == len(asked) else f"{name} ({len(run)} of {len(asked)} rows run)"
         look = dict(color=shade, marker=marker, linestyle="")
         axes.plot([], [], markersize=7, label=label, **look)
         for k, row in enumerate(rows):
@@ -124,14 +139,29 @@ def row_dots(rows, series, *, references=None, title="", x="test perplexity"):
             if numbers:
                 axes.plot([mean(numbers)], [height], markersize=7, gid="mean", **look)
             if words:
-                axes.annotate(_counted(words), (1, height), (-4, 0), xycoords=("axes fraction", "data"),
-                              textcoords="offset points", ha="right", va="center", color=shade, fontsize=9)  # fmt: skip
+                axes.annotate(
+                    _counted(words),
+                    (1, height),
+                    (-4, 0),
+                    xycoords=("axes fraction", "data"),
+                    textcoords="offset points",
+                    ha="right",
+                    va="center",
+                    color=shade,
+                    fontsize=9,
+                )
     axes.set_yticks(range(len(rows)), rows)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.hlines([k + 0.5 for k in range(len(rows) - 1)], 0, 1, transform=axes.get_yaxis_transform(),
-                color="#E5E5E5", linewidth=0.8)  # fmt: skip
+    axes.hlines(
+        [k + 0.5 for k in range(len(rows) - 1)],
+        0,
+        1,
+        transform=axes.get_yaxis_transform(),
+        color="#E5E5E5",
+        linewidth=0.8,
+    )
     _plain_numbers(axes.xaxis)
-    axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1.08), ncols=2)
+    figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -142,8 +172,8 @@ def dots_alt(rows, series, references, x):
         said.append(f"{name}: " + ", ".join(f"{r} {figures[r]:g}" for r in rows if r in figures) + ".")
     for name, outcomes in series.items():
         found = []
-        for row in rows:
-            numbers, words = _split(outcomes.get(row, ()))
+        for row in (row for row in rows if row in outcomes):
+            numbers, words = _split(outcomes[row])
             parts = [_number(mean(numbers))] if numbers else []
             parts += [_counted(words)] if words else []
             found.append(f"{row} {' and '.join(parts) or 'not run'}")
@@ -178,7 +208,13 @@ def _shades(labels, colours, skip=0):
 def _plain_numbers(axis):
     """100, 150, 200 … on a logarithmic axis, rather than powers of ten."""
     low, high = sorted(axis.get_view_interval())
-    subs = (1, 1.5, 2, 3, 5, 7) if high < 30 * low else (1, 2, 5) if high < 1000 * low else (1,)
+    subs = (1,)
+    for span, finer in (
+        (1000, (1, 2, 5)),
+        (30, (1, 1.5, 2, 3, 5, 7)),
+        (8, (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8)),
+    ):
+        subs = finer if high < span * low else subs
     axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axis.set_minor_formatter(NullFormatter())

@@ -94,7 +94,9 @@ def ablation_table(records, *, data, mode, config, epochs=None, rates="seed", as
     if data != "ptb":
         notes.append("Generated text: not to be compared with any figure on Penn Treebank.")
     elif not real:
-        notes.append("The beginning of Penn Treebank, and a smaller model: not to be compared with the papers.")
+        notes.append(
+            "The beginning of Penn Treebank, and a smaller model: not to be compared with the papers."
+        )
     return Table(title, tuple(columns), tuple(rows), tuple(notes))
 
 

@@ -1,7 +1,6 @@
 """Engine ``bptt``: the hand-written forward and backward as one ``torch.autograd.Function``."""
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from .. import bptt
 
@@ -23,18 +22,37 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx, spec, names, mask, state_size, x, *rest):
         state, params = rest[:state_size], dict(zip(names, rest[state_size:], strict=True))
         y, last, tape = bptt.forward(spec, params, x, state, mask)
-        ctx.spec, ctx.names, ctx.state_size = spec, names, state_size
+        ctx.spec, ctx.names = spec, names
         # A state that is a row of y's own buffer would make autograd track views of one another.
         last = tuple(s.clone() for s in last)
-        ctx.save_for_backward(*(getattr(tape, a) for a in bptt.Tape.arrays), *params.values())
-        ctx.set_materialize_grads(True)
+        ctx.save_for_backward(*(getattr(tape, a) for a in bptt.Tape.arrays), *rest)
         return y, *last
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, dy, *dstate):
         k = len(bptt.Tape.arrays)
-        tape = bptt.Tape(ctx.spec, *ctx.saved_tensors[:k])
-        params = dict(zip(ctx.names, ctx.saved_tensors[k:], strict=True))
-        dx, dstate_0, grads = bptt.backward(params, tape, dy, dstate)
-        return None, None, None, None, dx, *dstate_0, *(grads[name] for name in ctx.names)
+        inputs = ctx.saved_tensors[k:]
+        with torch.no_grad():
+            tape = bptt.Tape(ctx.spec, *ctx.saved_tensors[:k])
+            params = dict(zip(ctx.names, inputs[-len(ctx.names) :], strict=True))
+            dx, dstate_0, grads = bptt.backward(params, tape, dy, dstate)
+        out = (dx, *dstate_0, *(grads[name] for name in ctx.names))
+        if torch.is_grad_enabled():  # somebody wants to differentiate the gradient
+            anchor = next(a for a in (tape.x, *inputs, dy) if a.requires_grad)
+            out = _OnceOnly.apply(anchor, *out)
+        return None, None, None, None, *out
+
+
+class _OnceOnly(torch.autograd.Function):
+    """Ties gradients to something that requires one, so that a second derivative is refused, not zero."""
+
+    @staticmethod
+    def forward(ctx, anchor, *gradients):
+        return tuple(g.view_as(g) for g in gradients)
+
+    @staticmethod
+    def backward(ctx, *_):
+        raise RuntimeError(
+            "engine 'bptt' is once differentiable: its backward pass is written by hand and has none "
+            "of its own. For a second derivative use engine='autograd'."
+        )
