@@ -7,11 +7,16 @@ renamed, so any number of workers may write at once. :func:`collect` folds those
 
 import hashlib
 import json
+import math
 import os
 import platform
 import subprocess
+import uuid
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+
+from .errors import UserError
 
 PROVENANCE = ("rate_selected_on",)  # settings that say why a run was made, not what it computes
 
@@ -53,7 +58,8 @@ def write(record):
     """Store the record of a finished run. Atomic: it is there whole, or not at all."""
     path = path_of(record["study"], record["run_id"])
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_atomically(path, json.dumps(record, indent=1, sort_keys=True) + "\n")
+    with whole_or_nothing(path) as file:
+        file.write((_json(record, indent=1) + "\n").encode())
 
 
 def read(study, committed_only=False):
@@ -61,11 +67,11 @@ def read(study, committed_only=False):
     records = {}
     committed = results_folder() / f"{study}.jsonl"
     if committed.exists():
-        for line in committed.read_text(encoding="utf-8").splitlines():
-            record = json.loads(line)
+        for number, line in enumerate(committed.read_text(encoding="utf-8").splitlines(), 1):
+            record = _record(line, f"line {number} of {committed}")
             records[record["run_id"]] = record
     for path in [] if committed_only else sorted((runs_folder() / study).glob("*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = _record(path.read_text(encoding="utf-8"), path)
         records.setdefault(record["run_id"], record)
     return sorted(records.values(), key=_order)
 
@@ -77,10 +83,11 @@ def find(study, run_id):
 
 def collect(study):
     """Fold this machine's records into the committed file of a study. Returns its path."""
-    lines = [json.dumps(r, sort_keys=True) for r in read(study)]
+    lines = [_json(r) for r in read(study)]
     path = results_folder() / f"{study}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_atomically(path, "".join(line + "\n" for line in lines))
+    with whole_or_nothing(path) as file:
+        file.write("".join(line + "\n" for line in lines).encode())
     return path
 
 
@@ -121,7 +128,40 @@ def _order(record):
     )
 
 
-def _write_atomically(path, text):
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(temporary, path)
+def _record(text, where):
+    try:
+        record = json.loads(text)
+        record["run_id"]
+    except (ValueError, KeyError, TypeError):
+        raise UserError(
+            f"{where} is not the record of a run: delete it, and that run is done again."
+        ) from None
+    return record
+
+
+def _json(record, indent=None):
+    """Strict JSON: what is not finite becomes null."""
+
+    def strict(value):
+        if isinstance(value, dict):
+            return {k: strict(v) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [strict(v) for v in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(strict(record), indent=indent, sort_keys=True, allow_nan=False)
+
+
+@contextmanager
+def whole_or_nothing(path):
+    """A binary file to write to that appears under its name only when it is complete and on the disk."""
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -9,14 +9,16 @@ from .tables import Table
 NOT_RUN = "not run"
 
 
-def ablation_records(records, *, data, mode, config, epochs=None, rates="seed", as_published=False):
+def ablation_records(
+    records, *, data, mode, config, epochs=None, rates="seed", as_published=False, rows=None
+):
     """The records behind each row of seed 000's table: a dict from row to its records, seed by seed.
 
     ``rates``: ``seed`` for the configuration's own rate, ``tuned`` for the one chosen on validation, or a
     list of rates. Runs that were made to choose a rate are never among them.
     """
     here = [r for r in records if (r["data"], r["mode"], r["settings"]["config"]) == (data, mode, config)]
-    rows = study.AS_PUBLISHED if as_published else study.ROWS
+    rows = rows or (study.AS_PUBLISHED if as_published else study.ROWS)
     chosen = {}
     for row in rows:
         changes = study.AS_PUBLISHED[row] if as_published else {}
@@ -58,33 +60,30 @@ def valid_perplexity(record):
     return record["metrics"]["valid_perplexity"] if record["status"] == "finished" else math.inf
 
 
-def ablation_table(records, *, data, mode, config, epochs=None, rates="seed", as_published=False):
+def ablation_table(records, *, data, mode, config, epochs=None, rates="seed", as_published=False, rows=None):
     """Seed 000's table from the ledger; beside it the papers' figures, if the data are PTB."""
     chosen = ablation_records(
-        records, data=data, mode=mode, config=config, epochs=epochs, rates=rates, as_published=as_published
+        records,
+        data=data,
+        mode=mode,
+        config=config,
+        epochs=epochs,
+        rates=rates,
+        as_published=as_published,
+        rows=rows,
     )
     real = data == "ptb" and mode == "paper"
     columns = ["row", "parameters", "rate", "seeds", "valid", "test"]
     columns += ["seed 000", "Levy medium", "Levy large"] if real else []
-    rows, notes = [], []
+    lines, notes = [], []
     for row, found in chosen.items():
-        if not found:
-            cells = [NOT_RUN] * 5
-        else:
-            cells = [
-                f"{found[0]['parameters']:,}",
-                ", ".join(sorted({f"{r['settings']['learning_rate']:g}" for r in found})),
-                str(len(found)),
-                mean_and_spread(found, "valid_perplexity"),
-                mean_and_spread(found, "test_perplexity"),
-            ]
+        published = []
         if real:
             name = "srnn" if row == "no_gates_as_published" else row
-            cells += [
-                f"{t[name]:g}" if name in t else "–"
-                for t in (study.SEED_000, study.LEVY_MEDIUM, study.LEVY_LARGE)
-            ]
-        rows.append((row, *cells))
+            papers = (study.SEED_000, study.LEVY_MEDIUM, study.LEVY_LARGE)
+            published = [f"{paper[name]:g}" if name in paper else "–" for paper in papers]
+        for same_rate in _by_rate(found):
+            lines.append((row, *_cells(same_rate), *published))
         if rates == "tuned" and chosen_rate(records, row, data, mode, config)[1]:
             notes.append(f"{row}: the best rate is at the edge of what was tried.")
     how = {"seed": "the configuration's learning rate", "tuned": "a rate per row, chosen on validation"}
@@ -97,7 +96,28 @@ def ablation_table(records, *, data, mode, config, epochs=None, rates="seed", as
         notes.append(
             "The beginning of Penn Treebank, and a smaller model: not to be compared with the papers."
         )
-    return Table(title, tuple(columns), tuple(rows), tuple(notes))
+    return Table(title, tuple(columns), tuple(lines), tuple(notes))
+
+
+def _by_rate(records):
+    """Records of one row, grouped by learning rate; one empty group if there are none."""
+    groups = {}
+    for r in records:
+        groups.setdefault(r["settings"]["learning_rate"], []).append(r)
+    return list(groups.values()) or [[]]
+
+
+def _cells(records):
+    """Parameters, rate, seeds, valid and test of the runs of one row at one rate."""
+    if not records:
+        return (NOT_RUN,) * 5
+    return (
+        f"{records[0]['parameters']:,}",
+        f"{records[0]['settings']['learning_rate']:g}",
+        str(len(records)),
+        mean_and_spread(records, "valid_perplexity"),
+        mean_and_spread(records, "test_perplexity"),
+    )
 
 
 def mean_and_spread(records, metric):
@@ -105,7 +125,7 @@ def mean_and_spread(records, metric):
     values = [r["metrics"][metric] for r in records if r["status"] == "finished"]
     failed = [r["status"] for r in records if r["status"] != "finished"]
     if not values:
-        ends = [f"{r['metrics'][metric]:.2f}" for r in records if metric in r["metrics"]]
+        ends = [f"{r['metrics'][metric]:.2f}" for r in records if r["metrics"].get(metric) is not None]
         return ", ".join([*sorted(set(failed)), *ends])
     text = f"{statistics.mean(values):.2f}"
     if len(values) > 1:

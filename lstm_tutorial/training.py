@@ -7,13 +7,15 @@ stopped, and say so.
 """
 
 import math
-import os
+import pickle
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 
+from . import ledger
+from .errors import UserError
 from .language_model import LanguageModel, batches, perplexity, unigram_perplexity
 from .spec import as_spec
 
@@ -73,10 +75,6 @@ def train(corpus, spec, settings, seed, engine="auto", device="cpu", checkpoint=
         corpus = corpus.head(settings["tokens"])
     V = len(corpus.vocabulary)
     text = batches(corpus.train, settings["batch_size"], settings["num_steps"])
-    model = build_model(spec, settings, V, engine)
-    generator = torch.Generator().manual_seed(seed)
-    model.initialise(settings["init_scale"], generator).to(device)
-    parameters = list(model.parameters())
     uniform = math.log(V)
 
     at = {"epoch": 0, "step": 0, "nats": 0.0, "seconds": 0.0, "dead_steps": 0}
@@ -85,7 +83,12 @@ def train(corpus, spec, settings, seed, engine="auto", device="cpu", checkpoint=
 
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        model = build_model(spec, settings, V, engine)
+        model.initialise(settings["init_scale"], torch.Generator().manual_seed(seed)).to(device)
+        parameters = list(model.parameters())
         if checkpoint is not None and checkpoint.exists():
             state = _restore(checkpoint, model, at, curves, device)
         before = at["seconds"]
@@ -107,7 +110,7 @@ def train(corpus, spec, settings, seed, engine="auto", device="cpu", checkpoint=
                 if not (math.isfinite(nats) and math.isfinite(norm)):
                     status = "diverged"
                 # Dead: in the first two batches nothing but the output bias learns, and the input is ignored.
-                elif epoch == 0 and at["step"] < 2:
+                elif epoch * len(text) + at["step"] < 2:
                     at["dead_steps"] += _is_dead(model, tokens)
                     if at["dead_steps"] == 2 and settings["stop_when_dead"]:
                         status = "dead"
@@ -126,7 +129,7 @@ def train(corpus, spec, settings, seed, engine="auto", device="cpu", checkpoint=
             curves[CURVE].append(perplexity(model, corpus.valid, corpus.eos, batch_size=ROWS_FOR_CURVES))
             at |= {"epoch": epoch + 1, "step": 0, "nats": 0.0}
             state = None
-            if loss > uniform:
+            if loss > uniform and at["dead_steps"] < 2:
                 status = "diverged"
             else:
                 save()
@@ -191,19 +194,23 @@ def _save(path, model, at, curves, state, device):
         "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    torch.save(content, temporary)
-    os.replace(temporary, path)
+    with ledger.whole_or_nothing(path) as file:
+        torch.save(content, file)
 
 
 def _restore(path, model, at, curves, device):
-    content = torch.load(path, map_location=device, weights_only=True)
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            p.copy_(content["model"][name])
-    at |= content["at"]
-    curves |= content["curves"]
-    torch.set_rng_state(content["rng"].cpu())
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+        with torch.no_grad():
+            for name, p in model.named_parameters():
+                p.copy_(content["model"][name])
+        at |= content["at"]
+        curves |= content["curves"]
+        torch.set_rng_state(content["rng"].cpu())
+    except (OSError, RuntimeError, EOFError, LookupError, TypeError, pickle.UnpicklingError) as problem:
+        raise UserError(
+            f"{path} is damaged: delete it, and the run starts again from the beginning."
+        ) from problem
     if device.type == "cuda" and content["cuda_rng"] is not None:
         torch.cuda.set_rng_state(content["cuda_rng"].cpu(), device)
     return [tuple(layer) for layer in content["state"]] or None

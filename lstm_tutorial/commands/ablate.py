@@ -2,14 +2,13 @@
 
 import argparse
 import math
-import os
 
 import torch
 
 from .. import ledger
 from .. import mode as modes
 from ..data import load_corpus
-from ..engines import ENGINES
+from ..engines import ENGINES, choose
 from ..errors import UserError
 from ..results import ablation_table, valid_perplexity
 from ..spec import variants
@@ -47,7 +46,6 @@ def add_parser(subparsers):
         "--variants",
         nargs="+",
         metavar="NAME",
-        default=list(study.ROWS),
         help="rows; default: the five of seed 000",
     )
     add("--seeds", nargs="+", type=_at_least(0), metavar="N", default=[0], help="default: 0")
@@ -73,16 +71,18 @@ def add_parser(subparsers):
 
 def run(args):
     """Do the runs that were asked for, and print the table. Returns 0."""
-    rows = [_row(name) for name in args.variants]
+    rows = _rows(args)
     device = _device(args.device)
     if args.threads:
         torch.set_num_threads(args.threads)
     if args.tune and (args.learning_rates or args.as_published):
         raise UserError("--tune chooses the rate itself: leave out --learning-rates and --as-published.")
-    if args.mode:
-        os.environ["LSTM_TUTORIAL_MODE"] = args.mode
-    mode, config = _mode_and_config(args.config)
-    corpus = load_corpus(args.corpus)
+    if study.TUNING_SEED in args.seeds:
+        raise UserError(
+            f"seed {study.TUNING_SEED} chooses learning rates and is never reported: take another."
+        )
+    mode, config = _mode_and_config(args)
+    corpus = load_corpus(args.corpus, size=mode)
     say = print
 
     def do(run):
@@ -104,7 +104,8 @@ def run(args):
     say("")
     say(
         ablation_table(
-            ledger.read(study.STUDY),
+            [r for r in ledger.read(study.STUDY) if r["data_sha256"] == corpus.sha256],
+            rows=list(dict.fromkeys([*_rows_of_the_seed(args), *rows])),
             data=corpus.name,
             mode=mode,
             config=config,
@@ -116,25 +117,43 @@ def run(args):
     return 0
 
 
-def _mode_and_config(config):
+def _mode_and_config(args):
     """An explicit configuration means the paper's settings, whatever the mode."""
-    if config is not None:
-        return "paper", config
-    mode = modes.mode()
+    mode = args.mode or modes.mode()
+    if args.config is not None:
+        return "paper", args.config
     return mode, "small" if mode == "paper" else mode
 
 
-def _row(name):
-    if name not in variants:
-        raise UserError(f"no cell is called {name!r}; there are {', '.join(variants)}.")
-    return variants.key(name)
+def _rows_of_the_seed(args):
+    return study.AS_PUBLISHED if args.as_published else study.ROWS
+
+
+def _rows(args):
+    """The canonical keys of the rows asked for, each known to be possible before anything is run."""
+    rows = []
+    for name in args.variants or _rows_of_the_seed(args):
+        if name not in variants:
+            raise UserError(f"no cell is called {name!r}; there are {', '.join(variants)}.")
+        rows.append(variants.key(name))
+    if args.as_published:
+        for row in rows:
+            if row not in study.AS_PUBLISHED:
+                published = ", ".join(study.AS_PUBLISHED)
+                raise UserError(f"seed 000 published no code for {row!r}; --as-published has {published}.")
+    for row in rows:
+        try:
+            choose(args.engine, variants[row])
+        except ValueError as problem:
+            raise UserError(str(problem)) from None
+    return rows
 
 
 def _device(name):
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError):
+        torch.ones(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError):
         raise UserError(
             f"device {name!r} is not to be had here: leave out --device to run on the CPU."
         ) from None

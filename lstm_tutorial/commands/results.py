@@ -35,7 +35,11 @@ def run(args):
             f"the ledger holds no run of {args.study} on {args.data}: "
             f"python -m lstm_tutorial ablate --corpus {args.data} makes some."
         )
-    for mode, config in sorted({(r["mode"], r["settings"]["config"]) for r in records}):
+    texts = {}  # of one name there may be several, generated in several sizes
+    for r in records:
+        key = (r["mode"], r["settings"]["config"], tuple(sorted(r["data_sha256"].items())))
+        texts.setdefault(key, []).append(r)
+    for (mode, config, _), records in sorted(texts.items()):
         where = dict(data=args.data, mode=mode, config=config)
         print(ablation_table(records, **where), end="\n\n")
         print(ablation_table(records, **where, rates="tuned"), end="\n\n")

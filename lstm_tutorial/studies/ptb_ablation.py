@@ -116,14 +116,18 @@ def choose_rate(variant, mode, config, valid_perplexity):
     scores = {rate: valid_perplexity(tuning_run(variant, rate, mode, config)) for rate in rates}
     if None in scores.values():
         return None, False
-    best = min(scores, key=scores.get)
+
+    def best_of(scores):  # where no rate finished, the lowest, which is at the edge
+        return min(scores, key=lambda rate: (scores[rate], rate))
+
+    best = best_of(scores)
     if best in (rates[0], rates[-1]):  # one step more, by the ratio of the grid at that end
         further = rates[0] ** 2 / rates[1] if best == rates[0] else rates[-1] ** 2 / rates[-2]
         further = float(f"{further:.3g}")
         scores[further] = valid_perplexity(tuning_run(variant, further, mode, config))
         if scores[further] is None:
             return None, False
-        best = min(scores, key=scores.get)
+        best = best_of(scores)
     return best, best in (min(scores), max(scores))
 
 
