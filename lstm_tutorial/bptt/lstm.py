@@ -105,13 +105,18 @@ def backward(params, tape, dY, dstate, truncate):
         dA[:, :, col["f"]] = C[:-1] * gate_slope(f)
     if "o" in col:
         dA[:, :, col["o"]] = hC * gate_slope(o)
-    y_by_c = each(xp, o * SLOPE[spec.h](hC), T)
-    z, f, hc = xp.steps(z), each(xp, f, T), xp.steps(hC)
+    y_by_c = o * SLOPE[spec.h](hC)
 
     # Row t of dY belongs to the state before step t, as in Y: row 0 becomes the gradient of y_0.
     dY = xp.concatenate([xp.zeros(Y, Y[:1].shape), dY])
     dY[T] += dstate[0]
-    dy, dc = xp.steps(dY), dstate[1]
+    if R is None:  # nothing reads y⁻, so that δy is known beforehand, and with it all that it is multiplied by
+        if "o" in col:
+            dA[:, :, col["o"]] *= dY[1:]
+        y_by_c = dY[1:] * y_by_c
+
+    dy, dc, z, hc = xp.steps(dY), dstate[1], xp.steps(z), xp.steps(hC)
+    f, y_by_c = each(xp, f, T), each(xp, y_by_c, T)
     d = {k: xp.steps(dA[:, :, col[k]]) for k in spec.blocks}
     before_c = len(spec.blocks) - ("o" in col)
     d_cell = xp.steps(dA.reshape(T, -1, len(spec.blocks), H)[:, :, :before_c])
@@ -123,11 +128,11 @@ def backward(params, tape, dY, dstate, truncate):
     for t in reversed(range(T)):
         if G is not None:
             from_gates = dict(zip(spec.learned_gates, _side_by_side(dgates * slopes[t], H)))
-        if "o" in d:
+        if "o" in d and R is not None:
             d["o"][t] *= dy[t + 1]
-            if G is not None:
-                d["o"][t] += from_gates["o"]
-        through_h = dy[t + 1] * y_by_c[t]
+        if "o" in d and G is not None:
+            d["o"][t] += from_gates["o"]
+        through_h = y_by_c[t] if R is None else dy[t + 1] * y_by_c[t]
         if spec.h == "softmax":
             through_h = softmax_back(through_h, hc[t])
         dc = dc + through_h
