@@ -110,7 +110,7 @@ def backward(params, tape, dY, dstate, truncate):
     # Row t of dY belongs to the state before step t, as in Y: row 0 becomes the gradient of y_0.
     dY = xp.concatenate([xp.zeros(Y, Y[:1].shape), dY])
     dY[T] += dstate[0]
-    if R is None:  # nothing reads y⁻, so that δy is known beforehand, and with it all that it is multiplied by
+    if R is None:  # nothing reads y⁻: δy is known beforehand, and with it whatever it is multiplied by
         if "o" in col:
             dA[:, :, col["o"]] *= dY[1:]
         y_by_c = dY[1:] * y_by_c
