@@ -19,7 +19,7 @@ DESCRIPTION = """\
 Train the five language models of seed 000 and show what each part of an LSTM is worth.
 
   python -m lstm_tutorial ablate                               a few minutes, on generated text
-  python -m lstm_tutorial ablate --config small --corpus ptb   the paper's settings: about 40 minutes
+  python -m lstm_tutorial ablate --config small --corpus ptb   the paper's settings: about an hour
                                                                on two cores
 
 Finished runs are in the ledger and are not done again; a run that was interrupted (Ctrl-C, kill, power)
