@@ -77,7 +77,6 @@ def _numpy():
         empty=lambda like, shape: np.empty(shape, like.dtype),
         zeros=lambda like, shape: np.zeros(shape, like.dtype),
         concatenate=np.concatenate,
-        contiguous=np.ascontiguousarray,
         steps=list,  # the views a[0], a[1], … of an array
         add_product=add_product,  # a += x W
         add_multiple=add_multiple,  # a += x ⊙ w
@@ -112,7 +111,6 @@ def _torch():
         empty=lambda like, shape: like.new_empty(shape),
         zeros=lambda like, shape: like.new_zeros(shape),
         concatenate=torch.cat,
-        contiguous=lambda a: a.contiguous(),
         steps=lambda a: list(a.unbind(0)),
         add_product=lambda a, x, W: a.addmm_(x, W),
         add_multiple=add_multiple,
