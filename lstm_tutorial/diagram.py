@@ -9,16 +9,15 @@ Nodes are named as in the equations: blocks ``z i f o`` (``r u n``), products by
 """
 
 from dataclasses import dataclass
-from io import BytesIO
 from math import hypot
 
-from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch, PathPatch, Polygon
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
 from .colours import colour, ink, tint
 from .equations import NAMES
+from .picture import Picture
 from .spec import GATES, as_spec
 
 WIDTH, HEIGHT = 12.0, 9.0  # the drawing's own units, half an inch each
@@ -44,28 +43,14 @@ class Wire:
         return self.parameter is not None and self.parameter.startswith("p_")
 
 
-class Diagram(Figure):
-    """A matplotlib figure that brings its description along: ``alt`` for people who do not see it."""
-
-    def __init__(self, alt):
-        super().__init__(figsize=(WIDTH / 2, HEIGHT / 2), dpi=100, facecolor="white")
-        self.alt = alt
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        # Shows the picture where no inline backend has been set up, and gives every export the alt text.
-        png = BytesIO()
-        self.savefig(png, format="png")
-        return {"image/png": png.getvalue()}, {"image/png": {"alt": self.alt}}
-
-
-def diagram(spec) -> Figure:
-    """Draw a CellSpec, or a cell from the catalogue by its name: a Figure of 6 by 4.5 inches.
+def diagram(spec) -> Picture:
+    """Draw a CellSpec, or a cell from the catalogue by its name: a Picture of 6 by 4.5 inches.
 
     It is not registered with pyplot: as the last expression of a notebook cell it is shown once, and
     nothing has to be closed. Its ``alt`` is :func:`alt_text`.
     """
     spec = as_spec(spec)
-    figure = Diagram(alt_text(spec))
+    figure = Picture(alt_text(spec), WIDTH / 2, HEIGHT / 2, layout=None)
     bottom = 0.5 if spec.family == "lstm" else 0
     pen = _Pen(figure.add_axes((0, 0, 1, 1)), bottom)
     pen.text(0.3, bottom + 8.65, spec.name, size=12, weight="bold", ha="left")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lstm_tutorial.colours import OKABE_ITO
-from lstm_tutorial.plots import ABLATION_COLOURS, DASHES, learning_curves, mean_curve, row_dots
+from lstm_tutorial.plots.results import ABLATION_COLOURS, DASHES, learning_curves, mean_curve, row_dots
 from lstm_tutorial.studies import ptb_ablation
 
 TWO_SEEDS = [([1, 2, 3], [100.0, 50.0, 30.0]), ([1, 2, 3], [200.0, 70.0, 40.0])]

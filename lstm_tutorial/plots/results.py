@@ -7,13 +7,13 @@ says is said by a dash or a marker too.
 """
 
 from itertools import cycle
-from math import isfinite
 from statistics import mean
 
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
-from .colours import OKABE_ITO, colour
-from .diagram import Diagram
+from ..colours import OKABE_ITO, colour
+from ..picture import Picture
+from .style import GREY, SEED, number_in_words, plain_numbers, shades
 
 # A row of seed 000's table wears the colour of what it has lost; the whole LSTM is black.
 ABLATION_COLOURS = {
@@ -26,8 +26,6 @@ ABLATION_COLOURS = {
 }
 DASHES = ((), (6, 2), (2, 1.5), (7, 2, 2, 2), (4, 1.5, 1, 1.5, 1, 1.5))
 MARKERS = "osD^v"
-GREY = "#767676"
-SEED = dict(linewidth=0.8, alpha=0.45)
 
 
 def learning_curves(
@@ -46,10 +44,10 @@ def learning_curves(
     """
     curves = {label: runs for label, runs in curves.items() if runs}
     floors = floors or {}
-    figure = _figure(curves_alt(curves, floors, x, y, limits), 7.2, 4.2)
+    figure = Picture(curves_alt(curves, floors, x, y, limits), 7.2, 4.2)
     axes = figure.add_subplot(xlabel=x, ylabel=f"{y} (log scale)", title=title)
     axes.set_yscale("log")
-    for (label, runs), shade, dashes in zip(curves.items(), _shades(curves, colours), cycle(DASHES)):
+    for (label, runs), shade, dashes in zip(curves.items(), shades(curves, colours), cycle(DASHES)):
         for xs, ys in runs if len(runs) > 1 else ():
             axes.plot(xs, ys, color=shade, gid="seed", **SEED)
         xs, means = mean_curve(runs)
@@ -72,7 +70,7 @@ def learning_curves(
     if limits:
         axes.set_ylim(*limits)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
-    _plain_numbers(axes.yaxis)
+    plain_numbers(axes.yaxis)
     if curves:
         figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=3)
     else:
@@ -95,10 +93,10 @@ def curves_alt(curves, floors, x, y, limits=None):
             said.append(f"{label}: nothing was recorded.")
             continue
         leaves = limits and not means[-1] <= limits[1]
-        end = "leaves the picture at the top" if leaves else f"ends at {_number(means[-1])}"
+        end = "leaves the picture at the top" if leaves else f"ends at {number_in_words(means[-1])}"
         seeds = f", mean of {len(runs)} seeds" if len(runs) > 1 else ""
-        said.append(f"{label} starts at {_number(means[0])} and {end}{seeds}.")
-    said += [f"A line at {_number(height)}: {label}." for label, height in floors.items()]
+        said.append(f"{label} starts at {number_in_words(means[0])} and {end}{seeds}.")
+    said += [f"A line at {number_in_words(height)}: {label}." for label, height in floors.items()]
     return " ".join(said) if curves else said[0] + " Nothing has been run yet."
 
 
@@ -115,7 +113,7 @@ def row_dots(rows, series, *, references=None, title="", x="test perplexity"):
     written at the right edge, so that what failed is seen.
     """
     rows, references = list(rows), references or {}
-    figure = _figure(dots_alt(rows, series, references, x), 7.2, 1.3 + 0.55 * len(rows))
+    figure = Picture(dots_alt(rows, series, references, x), 7.2, 1.3 + 0.55 * len(rows))
     figure.suptitle(title, fontsize="large")  # over the names of the rows too, which are long
     axes = figure.add_subplot(xlabel=f"{x} (log scale)")
     axes.set_xscale("log")
@@ -125,7 +123,7 @@ def row_dots(rows, series, *, references=None, title="", x="test perplexity"):
     for name, figures in references.items():
         places = [(figures[row], k + offsets[name]) for k, row in enumerate(rows) if row in figures]
         axes.plot(*zip(*places), "o", markerfacecolor="none", color="black", markersize=8, label=name)
-    for (name, outcomes), shade, marker in zip(series.items(), _shades(series, None, skip=1), cycle(MARKERS)):
+    for (name, outcomes), shade, marker in zip(series.items(), shades(series, None, skip=1), cycle(MARKERS)):
         asked = [row for row in rows if row in outcomes]
         run = [row for row in asked if outcomes[row]]
         label = name if len(run) == len(asked) else f"{name} ({len(run)} of {len(asked)} rows run)"
@@ -160,7 +158,7 @@ def row_dots(rows, series, *, references=None, title="", x="test perplexity"):
         color="#E5E5E5",
         linewidth=0.8,
     )
-    _plain_numbers(axes.xaxis)
+    plain_numbers(axes.xaxis)
     figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=2)
     return figure
 
@@ -174,7 +172,7 @@ def dots_alt(rows, series, references, x):
         found = []
         for row in (row for row in rows if row in outcomes):
             numbers, words = _split(outcomes[row])
-            parts = [_number(mean(numbers))] if numbers else []
+            parts = [number_in_words(mean(numbers))] if numbers else []
             parts += [_counted(words)] if words else []
             found.append(f"{row} {' and '.join(parts) or 'not run'}")
         said.append(f"{name}: {', '.join(found)}.")
@@ -190,37 +188,3 @@ def _counted(words):
     """("diverged", "diverged") as "2 diverged", a single one without the number."""
     counts = {word: words.count(word) for word in words}
     return ", ".join(word if n == 1 else f"{n} {word}" for word, n in counts.items())
-
-
-def _figure(alt, width, height):
-    figure = Diagram(alt)
-    figure.set_size_inches(width, height)
-    figure.set_layout_engine("constrained")
-    return figure
-
-
-def _shades(labels, colours, skip=0):
-    """A colour for every label: its own, or the next of the palette."""
-    spare = cycle([shade for name, shade in OKABE_ITO.items() if name not in ("yellow", "black")][skip:])
-    return [(colours or {}).get(label) or next(spare) for label in labels]
-
-
-def _plain_numbers(axis):
-    """100, 150, 200 … on a logarithmic axis, rather than powers of ten."""
-    low, high = sorted(axis.get_view_interval())
-    subs = (1,)
-    for span, finer in (
-        (1000, (1, 2, 5)),
-        (30, (1, 1.5, 2, 3, 5, 7)),
-        (8, (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8)),
-    ):
-        subs = finer if high < span * low else subs
-    axis.set_major_locator(LogLocator(subs=subs))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def _number(value):
-    if not isfinite(value):
-        return "infinity"
-    return f"{value:.1f}" if abs(value) < 1000 else f"{value:,.0f}" if abs(value) < 1e6 else f"{value:.0e}"
