@@ -18,9 +18,9 @@ SLOPE = {
     "tanh": lambda v: 1 - v * v,
     "sigmoid": lambda v: v - v * v,
     "hard_sigmoid": lambda v: (0 * v + 0.2) * ((v > 0) & (v < 1)),
-    "linear": lambda v: 1,
+    "linear": lambda v: 0 * v + 1,
     "relu": lambda v: (0 * v + 1) * (v > 0),
-    "softmax": lambda v: 1,  # the Jacobian comes on top, in softmax_back
+    "softmax": lambda v: 0 * v + 1,  # the Jacobian comes on top, in softmax_back
     "4sigmoid-2": lambda v: 1 - 0.25 * (v * v),
     "2sigmoid-1": lambda v: 0.5 - 0.5 * (v * v),
 }

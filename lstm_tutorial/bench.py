@@ -35,8 +35,18 @@ def alternate(functions, rounds):
     return {name: statistics.median(ts) for name, ts in times.items()}
 
 
+def keep_memory():
+    """Let the C library keep what a pass frees, as it does in every process that once freed a large array.
+
+    Training frees the scores of a whole vocabulary at each step. Where nothing but small passes run, glibc
+    gives their memory back now and then and takes it again page by page: up to a millisecond, at random.
+    """
+    torch.empty(4_000_000)
+
+
 def engines_table(rounds=30, steps=20, batch_size=20, size=200, names=None):
     """Forward and backward of one layer, ``bptt`` against ``autograd``, for every variant."""
+    keep_memory()
     rows = []
     for name in names or variants:
         passes = {e: layer_pass(name, e, steps, batch_size, size) for e in ("autograd", "bptt")}
@@ -201,6 +211,7 @@ def _row(name, ours, other):
 def _worker(kind, steps, batch_size, size, threads):
     """Times one pass for every line it reads, and prints the milliseconds."""
     torch.set_num_threads(threads)
+    keep_memory()
     once = {"numpy": numpy_pass, "cell": cell_pass}[kind](steps, batch_size, size)
     for _ in sys.stdin:
         start = time.perf_counter()

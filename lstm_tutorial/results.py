@@ -17,29 +17,37 @@ def ablation_records(
     ``rates``: ``seed`` for the configuration's own rate, ``tuned`` for the one chosen on validation, or a
     list of rates. Runs that were made to choose a rate are never among them.
     """
-    here = [r for r in records if (r["data"], r["mode"], r["settings"]["config"]) == (data, mode, config)]
-    rows = rows or (study.AS_PUBLISHED if as_published else study.ROWS)
-    chosen = {}
-    for row in rows:
-        changes = study.AS_PUBLISHED[row] if as_published else {}
-        wanted = study.settings(config, epochs, **changes)
-        if rates == "seed":
-            allowed = [wanted["learning_rate"]]
-        else:
-            allowed = [chosen_rate(records, row, data, mode, config)[0]] if rates == "tuned" else rates
-        free = {"learning_rate", "rate_selected_on"}
-        chosen[row] = sorted(
-            (
-                r
-                for r in here
-                if r["variant"] == row
-                and r["seed"] != study.TUNING_SEED
-                and r["settings"]["learning_rate"] in allowed
-                and all(r["settings"].get(k) == v for k, v in wanted.items() if k not in free)
-            ),
-            key=lambda r: (r["settings"]["learning_rate"], r["seed"]),
-        )
-    return chosen
+    where = (data, mode, config)
+    rows = rows or _rows_of_the_seed(as_published)
+    return {row: _row(records, row, where, epochs, rates, as_published)[0] for row in rows}
+
+
+def _rows_of_the_seed(as_published):
+    return study.AS_PUBLISHED if as_published else study.ROWS
+
+
+def _row(records, row, where, epochs, rates, as_published):
+    """The records of one row, and whether its rate was tuned and lies at the edge of what was tried."""
+    data, mode, config = where
+    changes = study.AS_PUBLISHED[row] if as_published else {}
+    wanted = study.settings(config, epochs, **changes)
+    free = {"learning_rate", "rate_selected_on"}
+    at_edge = False
+    if rates == "seed":
+        rates = [wanted["learning_rate"]]
+    elif rates == "tuned":
+        rate, at_edge = chosen_rate(records, row, data, mode, config)
+        rates = [rate]
+    found = [
+        r
+        for r in records
+        if (r["data"], r["mode"], r["settings"]["config"]) == where
+        and r["variant"] == row
+        and r["seed"] != study.TUNING_SEED
+        and r["settings"]["learning_rate"] in rates
+        and all(r["settings"].get(k) == v for k, v in wanted.items() if k not in free)
+    ]
+    return sorted(found, key=lambda r: (r["settings"]["learning_rate"], r["seed"])), at_edge
 
 
 def chosen_rate(records, row, data, mode, config):
@@ -62,21 +70,12 @@ def valid_perplexity(record):
 
 def ablation_table(records, *, data, mode, config, epochs=None, rates="seed", as_published=False, rows=None):
     """Seed 000's table from the ledger; beside it the papers' figures, if the data are PTB."""
-    chosen = ablation_records(
-        records,
-        data=data,
-        mode=mode,
-        config=config,
-        epochs=epochs,
-        rates=rates,
-        as_published=as_published,
-        rows=rows,
-    )
     real = data == "ptb" and mode == "paper"
     columns = ["row", "parameters", "rate", "seeds", "valid", "test"]
     columns += ["seed 000", "Levy medium", "Levy large"] if real else []
     lines, notes = [], []
-    for row, found in chosen.items():
+    for row in rows or _rows_of_the_seed(as_published):
+        found, at_edge = _row(records, row, (data, mode, config), epochs, rates, as_published)
         published = []
         if real:
             name = "srnn" if row == "no_gates_as_published" else row
@@ -84,7 +83,7 @@ def ablation_table(records, *, data, mode, config, epochs=None, rates="seed", as
             published = [f"{paper[name]:g}" if name in paper else "–" for paper in papers]
         for same_rate in _by_rate(found):
             lines.append((row, *_cells(same_rate), *published))
-        if rates == "tuned" and chosen_rate(records, row, data, mode, config)[1]:
+        if at_edge:
             notes.append(f"{row}: the best rate is at the edge of what was tried.")
     how = {"seed": "the configuration's learning rate", "tuned": "a rate per row, chosen on validation"}
     epochs = epochs or study.CONFIGS[config]["max_max_epoch"]

@@ -69,84 +69,135 @@ def train(corpus, spec, settings, seed, engine="auto", device="cpu", checkpoint=
 
     Returns an :class:`Outcome`. The global random state of torch is left as it was.
     """
-    checkpoint = None if checkpoint is None else Path(checkpoint)
     device = torch.device(device)
     if settings.get("tokens"):
         corpus = corpus.head(settings["tokens"])
-    V = len(corpus.vocabulary)
     text = batches(corpus.train, settings["batch_size"], settings["num_steps"])
-    uniform = math.log(V)
-
-    at = {"epoch": 0, "step": 0, "nats": 0.0, "seconds": 0.0, "dead_steps": 0}
-    curves = {"learning_rate": [], "train_loss": [], CURVE: []}
-    state, status, started = None, None, time.monotonic()
-
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.default_generator.manual_seed(seed)
         if device.type == "cuda":
             torch.cuda.manual_seed(seed)
-        model = build_model(spec, settings, V, engine)
+        model = build_model(spec, settings, len(corpus.vocabulary), engine)
         model.initialise(settings["init_scale"], torch.Generator().manual_seed(seed)).to(device)
-        parameters = list(model.parameters())
-        if checkpoint is not None and checkpoint.exists():
-            state = _restore(checkpoint, model, at, curves, device)
-        before = at["seconds"]
-        saved = time.monotonic()
+        run = _Run(model, settings, device, checkpoint)
+        while run.status is None and run.at["epoch"] < settings["max_max_epoch"]:
+            run.train_epoch(text, progress)
+            if run.status is None:
+                run.end_epoch(text, corpus)
+        metrics = run.measure(text, corpus) if run.status is None else {}
+    engine = model.layers[0].engine
+    return Outcome(run.status, metrics, run.curves, model.parameter_count(), engine, run.seconds(), model)
 
-        def seconds():
-            return before + time.monotonic() - started
 
-        def save():
-            if checkpoint is not None:
-                _save(checkpoint, model, at | {"seconds": seconds()}, curves, state, device)
+class _Run:
+    """A run under way: where it stands, and the checkpoint it goes on from.
 
-        while status is None and at["epoch"] < settings["max_max_epoch"]:
-            epoch, rate = at["epoch"], learning_rate(settings, at["epoch"])
-            model.train()
-            while status is None and at["step"] < len(text):
-                tokens, targets = (a.to(device) for a in text[at["step"]])
-                nats, norm, state = sgd_step(model, parameters, tokens, targets, state, rate, settings)
-                if not (math.isfinite(nats) and math.isfinite(norm)):
-                    status = "diverged"
-                # Dead: in the first two batches nothing but the output bias learns, and the input is ignored.
-                elif epoch * len(text) + at["step"] < 2:
-                    at["dead_steps"] += _is_dead(model, tokens)
-                    if at["dead_steps"] == 2 and settings["stop_when_dead"]:
-                        status = "dead"
-                at["nats"] += nats
-                at["step"] += 1
-                if progress is not None:
-                    progress(epoch, at["step"], len(text), at["nats"] / (at["step"] * tokens.numel()))
-                if time.monotonic() - saved > CHECKPOINT_SECONDS and status is None:
-                    save()
-                    saved = time.monotonic()
-            if status is not None:
-                break
-            loss = at["nats"] / (len(text) * settings["num_steps"] * settings["batch_size"])
-            curves["learning_rate"].append(rate)
-            curves["train_loss"].append(loss)
-            curves[CURVE].append(perplexity(model, corpus.valid, corpus.eos, batch_size=ROWS_FOR_CURVES))
-            at |= {"epoch": epoch + 1, "step": 0, "nats": 0.0}
-            state = None
-            if loss > uniform and at["dead_steps"] < 2:
-                status = "diverged"
-            else:
-                save()
-                saved = time.monotonic()
+    ``at`` and ``curves`` are what a checkpoint keeps beside the model, the recurrent state and the state of
+    the random generators. ``status`` is None until the run is over.
+    """
 
-        metrics = {}
-        if status is None:
-            metrics = {
-                f"{split}_perplexity": perplexity(model, getattr(corpus, split), corpus.eos)
-                for split in ("valid", "test")
-            }
-            if at["dead_steps"] == 2 and _is_dead(model, text[0][0].to(device)):
-                status = "dead"
-            else:
-                floor = unigram_perplexity(corpus.train, corpus.valid, V)
-                status = _status(metrics["valid_perplexity"], floor, curves[CURVE], parameters)
-    return Outcome(status, metrics, curves, model.parameter_count(), model.layers[0].engine, seconds(), model)
+    def __init__(self, model, settings, device, checkpoint):
+        self.model, self.settings, self.device = model, settings, device
+        self.parameters = list(model.parameters())
+        self.path = None if checkpoint is None else Path(checkpoint)
+        self.at = {"epoch": 0, "step": 0, "nats": 0.0, "seconds": 0.0, "dead_steps": 0}
+        self.curves = {"learning_rate": [], "train_loss": [], CURVE: []}
+        self.state = self.status = None
+        if self.path is not None and self.path.exists():
+            self.restore()
+        self.before = self.at["seconds"]
+        self.started = self.saved = time.monotonic()
+
+    def seconds(self):
+        """How long the run has taken, with what it took before it was interrupted."""
+        return self.before + time.monotonic() - self.started
+
+    def train_epoch(self, text, progress):
+        """The steps that are left of this epoch."""
+        at, rate = self.at, learning_rate(self.settings, self.at["epoch"])
+        self.model.train()
+        while self.status is None and at["step"] < len(text):
+            tokens, targets = (a.to(self.device) for a in text[at["step"]])
+            nats, norm, self.state = sgd_step(
+                self.model, self.parameters, tokens, targets, self.state, rate, self.settings
+            )
+            if not (math.isfinite(nats) and math.isfinite(norm)):
+                self.status = "diverged"
+            # Dead: in the first two batches nothing but the output bias learns, and the input is ignored.
+            elif at["epoch"] * len(text) + at["step"] < 2:
+                at["dead_steps"] += _is_dead(self.model, tokens)
+                if at["dead_steps"] == 2 and self.settings["stop_when_dead"]:
+                    self.status = "dead"
+            at["nats"] += nats
+            at["step"] += 1
+            if progress is not None:
+                progress(at["epoch"], at["step"], len(text), at["nats"] / (at["step"] * tokens.numel()))
+            if time.monotonic() - self.saved > CHECKPOINT_SECONDS and self.status is None:
+                self.save()
+
+    def end_epoch(self, text, corpus):
+        """Extend the curves, and see whether anything was learned at all."""
+        at = self.at
+        loss = at["nats"] / (len(text) * self.settings["num_steps"] * self.settings["batch_size"])
+        self.curves["learning_rate"].append(learning_rate(self.settings, at["epoch"]))
+        self.curves["train_loss"].append(loss)
+        valid = perplexity(self.model, corpus.valid, corpus.eos, batch_size=ROWS_FOR_CURVES)
+        self.curves[CURVE].append(valid)
+        at |= {"epoch": at["epoch"] + 1, "step": 0, "nats": 0.0}
+        self.state = None
+        if loss > math.log(len(corpus.vocabulary)) and at["dead_steps"] < 2:
+            self.status = "diverged"
+        else:
+            self.save()
+
+    def measure(self, text, corpus):
+        """The final perplexities; and what the run has come to."""
+        metrics = {
+            f"{split}_perplexity": perplexity(self.model, getattr(corpus, split), corpus.eos)
+            for split in ("valid", "test")
+        }
+        if self.at["dead_steps"] == 2 and _is_dead(self.model, text[0][0].to(self.device)):
+            self.status = "dead"
+        else:
+            floor = unigram_perplexity(corpus.train, corpus.valid, len(corpus.vocabulary))
+            self.status = _status(metrics["valid_perplexity"], floor, self.curves[CURVE], self.parameters)
+        return metrics
+
+    def save(self):
+        """Write the checkpoint under another name and then rename it, so that it is whole or not there."""
+        self.saved = time.monotonic()
+        if self.path is None:
+            return
+        cuda = self.device.type == "cuda"
+        content = {
+            "model": {name: p.detach() for name, p in self.model.named_parameters()},
+            "at": self.at | {"seconds": self.seconds()},
+            "curves": self.curves,
+            "state": [] if self.state is None else [list(layer) for layer in self.state],
+            "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state(self.device) if cuda else None,
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with ledger.whole_or_nothing(self.path) as file:
+            torch.save(content, file)
+
+    def restore(self):
+        """Go on from the checkpoint. Raises UserError if it is damaged."""
+        try:
+            content = torch.load(self.path, map_location=self.device, weights_only=True)
+            with torch.no_grad():
+                for name, p in self.model.named_parameters():
+                    p.copy_(content["model"][name])
+            self.at |= content["at"]
+            self.curves |= content["curves"]
+            torch.set_rng_state(content["rng"].cpu())
+        except (OSError, RuntimeError, EOFError, LookupError, TypeError, pickle.UnpicklingError) as problem:
+            raise UserError(
+                f"{self.path} is damaged: delete it, and the run starts again from the beginning."
+            ) from problem
+        if self.device.type == "cuda" and content["cuda_rng"] is not None:
+            torch.cuda.set_rng_state(content["cuda_rng"].cpu(), self.device)
+        self.state = [tuple(layer) for layer in content["state"]] or None
 
 
 def sgd_step(model, parameters, tokens, targets, state, rate, settings):
@@ -181,36 +232,3 @@ def _status(valid, floor, curve, parameters):
         return "diverged"
     falling = len(curve) < 2 or curve[-1] < curve[-2]
     return "diverged" if not math.isfinite(valid) or (valid > floor and not falling) else "finished"
-
-
-def _save(path, model, at, curves, state, device):
-    """Written under another name and then renamed, so that the file is whole or not there."""
-    content = {
-        "model": {name: p.detach() for name, p in model.named_parameters()},
-        "at": at,
-        "curves": curves,
-        "state": [] if state is None else [list(layer) for layer in state],
-        "rng": torch.get_rng_state(),
-        "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with ledger.whole_or_nothing(path) as file:
-        torch.save(content, file)
-
-
-def _restore(path, model, at, curves, device):
-    try:
-        content = torch.load(path, map_location=device, weights_only=True)
-        with torch.no_grad():
-            for name, p in model.named_parameters():
-                p.copy_(content["model"][name])
-        at |= content["at"]
-        curves |= content["curves"]
-        torch.set_rng_state(content["rng"].cpu())
-    except (OSError, RuntimeError, EOFError, LookupError, TypeError, pickle.UnpicklingError) as problem:
-        raise UserError(
-            f"{path} is damaged: delete it, and the run starts again from the beginning."
-        ) from problem
-    if device.type == "cuda" and content["cuda_rng"] is not None:
-        torch.cuda.set_rng_state(content["cuda_rng"].cpu(), device)
-    return [tuple(layer) for layer in content["state"]] or None

@@ -180,6 +180,28 @@ def test_lower_precisions(dtype, key):
             )
 
 
+@pytest.mark.parametrize("key", ["vanilla", "fgr", "no_srnn_hidden", "gru", "gru_reset_before", "srnn"])
+@pytest.mark.parametrize("inside", [True, False])
+def test_under_autocast_bptt_keeps_the_precision_of_its_parameters(key, inside):
+    """To the bit, wherever backward is called; an input that is rounded already is taken as it is."""
+    problem = draw_problem(key, np.random.default_rng(16))
+    plain, cast = (leaves_of(problem, torch.float32) for _ in range(2))
+    y, last = run("bptt", problem, plain)
+    with torch.autocast("cpu", torch.bfloat16):
+        y_a, last_a = run("bptt", problem, cast)
+        rounded, _ = run(
+            "bptt", problem, {k: v.detach() for k, v in cast.items()} | {"x": cast["x"].bfloat16()}
+        )
+        if inside:
+            got = gradients(loss_of(problem, y_a, last_a), cast)
+    if not inside:
+        got = gradients(loss_of(problem, y_a, last_a), cast)
+    reference = gradients(loss_of(problem, y, last), plain)
+    for a, b in [(y_a, y), *zip(last_a, last), *((got[k], reference[k]) for k in reference)]:
+        assert a.dtype == torch.float32 and torch.equal(a, b)
+    assert rounded.dtype == torch.float32 and 0 < (rounded - y).abs().max() < 0.1
+
+
 # bptt as a citizen of autograd
 
 

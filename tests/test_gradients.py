@@ -267,6 +267,7 @@ def test_gradient_check_at_the_smallest_sizes(key, changes):
     assert gradient_check(key, np.random.default_rng(7), **(SMALL | changes)).passed
 
 
+LINEAR = dict(gate_reads="xb", content_reads="xb", peepholes="")  # only c waits for the step before
 UNUSUAL = {
     "only i": dict(forget_gate="one", output_gate="one"),
     "coupled, full gate recurrence": dict(forget_gate="coupled", gate_recurrence=True),
@@ -277,6 +278,10 @@ UNUSUAL = {
     "peephole of o alone": dict(peepholes="o"),
     "peephole of f alone": dict(peepholes="f"),
     "no gate at all": dict(input_gate="one", forget_gate="one", output_gate="one"),
+    "linear recurrence, coupled": LINEAR | dict(forget_gate="coupled"),
+    "linear recurrence, f alone": LINEAR | dict(input_gate="one", output_gate="one"),
+    "linear recurrence, a plain sum": LINEAR | dict(input_gate="one", forget_gate="one", output_gate="one"),
+    "linear recurrence, softmax twice": LINEAR | dict(g="softmax", h="softmax"),
     "coupled, no output gate, softmax": dict(forget_gate="coupled", output_gate="one", h="softmax"),
     "rnn without recurrence": dict(family="rnn", content_reads="x"),
     "gru, gates read x": dict(family="gru", gate_reads="x"),

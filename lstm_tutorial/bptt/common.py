@@ -19,8 +19,10 @@ class Tape:
     extra: Any = None  # (T, B, H): h(c) in an LSTM, the candidate's recurrent part in a GRU
     gates: Any = None  # (B, kH): the learned gates before the first step, where they recur
     mask: Any = None  # (B, H): recurrent dropout
+    W: Any = None  # the input matrices of all blocks, stacked, and the recurrent ones
+    R: Any = None
 
-    arrays = ("x", "A", "Y", "C", "extra", "gates", "mask")
+    arrays = ("x", "A", "Y", "C", "extra", "gates", "mask", "W", "R")
 
     def __getattr__(self, letter):
         spec = self.__dict__.get("spec")
@@ -73,30 +75,28 @@ def each(xp, a, T):
     return [a] * T if isinstance(a, int) else xp.steps(a)
 
 
-def project_input(xp, spec, params, x, H):
+def project_input(xp, spec, params, W, x, H):
     """W x + b for all blocks and all steps, as one product: (T, B, nH)."""
     T, B, D = x.shape
     width = len(spec.blocks) * H
-    cols = columns_reading(spec, "x", H)
-    product = x.reshape(T * B, D) @ stacked(xp, spec, params, "W", "x").T
-    if cols == slice(0, width):
-        A = product
+    if len(W) == width:
+        A = x.reshape(T * B, D) @ W.T
     else:
         A = xp.zeros(x, (T * B, width))
-        A[:, cols] = product
+        xp.add_product(A[:, columns_reading(spec, "x", H)], x.reshape(T * B, D), W.T)
     b = stacked(xp, spec, params, "b", "b")
     if b is not None:
         A[:, columns_reading(spec, "b", H)] += b
     return A.reshape(T, B, width)
 
 
-def input_gradients(xp, spec, params, x, dA):
+def input_gradients(spec, W, x, dA):
     """dx, and the gradients of every W and b: dW = Σ_t d_bar^t (x^t)ᵀ, db = Σ_t d_bar^t."""
     T, B, D = x.shape
     H = dA.shape[-1] // len(spec.blocks)
     dA = dA.reshape(T * B, -1)
     reads_x = dA[:, columns_reading(spec, "x", H)]
-    dx = (reads_x @ stacked(xp, spec, params, "W", "x")).reshape(T, B, D)
+    dx = (reads_x @ W).reshape(T, B, D)
     grads = unstacked(spec, "W", "x", reads_x.T @ x.reshape(T * B, D))
     grads |= unstacked(spec, "b", "b", dA[:, columns_reading(spec, "b", H)].sum(0))
     return dx, grads

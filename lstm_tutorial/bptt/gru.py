@@ -11,7 +11,7 @@
 """
 
 from ..arrays import SLOPE, library, softmax_back
-from .common import Tape, block_columns, input_gradients, outer_sum, project_input
+from .common import Tape, block_columns, input_gradients, outer_sum, project_input, stacked
 
 
 def forward(spec, params, x, state, mask):
@@ -20,10 +20,11 @@ def forward(spec, params, x, state, mask):
     T, B, _ = x.shape
     H = state[0].shape[-1]
     col = block_columns(spec, H)
-    R_gates, R_n = _recurrent(xp, spec, params)
+    W, R = stacked(xp, spec, params, "W", "x"), stacked(xp, spec, params, "R", "y")
+    R_gates, R_n = R[:-H], R[-H:]
     b_Rn = params.get("b_Rn")
 
-    A = project_input(xp, spec, params, x, H)
+    A = project_input(xp, spec, params, W, x, H)
     Y, Q = xp.empty(x, (T + 1, B, H)), xp.zeros(x, (T, B, H))
     Y[0] = state[0]
     if b_Rn is not None:
@@ -32,7 +33,7 @@ def forward(spec, params, x, state, mask):
     y, q = xp.steps(Y), xp.steps(Q)
     for t in range(T):
         y_read = y[t] if mask is None else y[t] * mask
-        if R_gates is not None:
+        if len(R_gates):
             xp.add_product(gates[t], y_read, R_gates.T)
         sigma(gates[t], gates[t])
         if spec.family == "gru":  # q = R_n y⁻ + b_Rn
@@ -46,7 +47,7 @@ def forward(spec, params, x, state, mask):
         g(n[t], n[t])
         xp.multiply(new - old, u[t], y[t + 1])  # y = (1 − u) ⊙ old + u ⊙ new
         y[t + 1] += old
-    return Y[1:], (Y[T], xp.zeros(x, (B, H))), Tape(spec, x, A, Y, extra=Q, mask=mask)
+    return Y[1:], (Y[T], xp.zeros(x, (B, H))), Tape(spec, x, A, Y, extra=Q, mask=mask, W=W, R=R)
 
 
 def backward(params, tape, dY, dstate, truncate):
@@ -56,7 +57,7 @@ def backward(params, tape, dY, dstate, truncate):
     xp = library(A)
     T, B, H = Q.shape
     col = block_columns(spec, H)
-    R_gates, R_n = _recurrent(xp, spec, params)
+    R_gates, R_n = tape.R[:-H], tape.R[-H:]
     reset_after = spec.family == "gru"
 
     # The local derivatives of all steps at once; the loop multiplies them by the δ they belong to.
@@ -64,15 +65,16 @@ def backward(params, tape, dY, dstate, truncate):
     gate_slope, n_slope = SLOPE[spec.gate_activation], SLOPE[spec.g]
     y_read = Y[:-1] if mask is None else Y[:-1] * mask
     dA = xp.empty(A, A.shape)
-    dA[:, :, col["u"]] = (Y[:-1] - n if reset_after else n - Y[:-1]) * gate_slope(u)
-    dA[:, :, col["n"]] = (1 - u if reset_after else u) * n_slope(n)
-    dA[:, :, col["r"]] = (Q if reset_after else y_read) * gate_slope(r)
+    d = {k: dA[:, :, col[k]] for k in spec.blocks}
+    xp.multiply(gate_slope(u), Y[:-1] - n if reset_after else n - Y[:-1], d["u"])
+    xp.multiply(n_slope(n), 1 - u if reset_after else u, d["n"])
+    xp.multiply(gate_slope(r), Q if reset_after else y_read, d["r"])
     dQ = xp.empty(Q, Q.shape)
 
     dY = xp.concatenate([xp.zeros(Y, Y[:1].shape), dY])
     dY[T] += dstate[0]
     dy, dq, keep = xp.steps(dY), xp.steps(dQ), xp.steps(u if reset_after else 1 - u)
-    d_gates, d_r, d_u, d_n = (xp.steps(dA[:, :, c]) for c in (slice(0, 2 * H), col["r"], col["u"], col["n"]))
+    d_r, d_u, d_n, d_gates = (xp.steps(v) for v in (d["r"], d["u"], d["n"], dA[:, :, : 2 * H]))
     r, n = xp.steps(r), xp.steps(n)
     for t in reversed(range(T)):
         d_u[t] *= dy[t + 1]
@@ -83,26 +85,19 @@ def backward(params, tape, dY, dstate, truncate):
         if reset_after:
             d_r[t] *= d_n[t]
             xp.multiply(d_n[t], r[t], dq[t])
-            d_read, W = dq[t], R_n
+            d_read = dq[t] @ R_n
         else:
             dq[t][...] = d_n[t] @ R_n
             d_r[t] *= dq[t]
-            d_read, W = dq[t] * r[t], None
-        if mask is None:
-            if W is None:
-                dy[t] += d_read
-            else:
-                xp.add_product(dy[t], d_read, W)
-            if R_gates is not None:
-                xp.add_product(dy[t], d_gates[t], R_gates)
-        else:
-            total = d_read if W is None else d_read @ W
-            if R_gates is not None:
-                total = total + d_gates[t] @ R_gates
-            xp.add_multiple(dy[t], total, mask)
+            d_read = dq[t] * r[t]
+        if len(R_gates):
+            xp.add_product(d_read, d_gates[t], R_gates)
+        if mask is not None:
+            d_read *= mask
+        dy[t] += d_read
 
-    dx, grads = input_gradients(xp, spec, params, tape.x, dA)
-    if R_gates is not None:
+    dx, grads = input_gradients(spec, tape.W, tape.x, dA)
+    if len(R_gates):
         dR = outer_sum(dA[:, :, : 2 * H], y_read)
         grads |= {"R_r": dR[:H], "R_u": dR[H:]}
     if reset_after:
@@ -112,10 +107,3 @@ def backward(params, tape, dY, dstate, truncate):
     else:
         grads["R_n"] = outer_sum(dA[:, :, col["n"]], Q)
     return dx, (dY[0], xp.zeros(Y, (B, H))), grads
-
-
-def _recurrent(xp, spec, params):
-    """The recurrent matrices of both gates, stacked (or None), and the candidate's."""
-    if "y" not in spec.gate_reads:
-        return None, params["R_n"]
-    return xp.concatenate([params["R_r"], params["R_u"]]), params["R_n"]

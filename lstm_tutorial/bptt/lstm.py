@@ -32,13 +32,15 @@ def forward(spec, params, x, state, mask):
     col, gates = block_columns(spec, H), _gate_columns(spec, H)
     # σ is applied to all gates in one go, except an output gate that has to wait for its peephole at c.
     early = slice(gates.start, gates.stop - H if "o" in spec.peepholes else gates.stop)
-    R, G = stacked(xp, spec, params, "R", "y"), _gate_matrix(xp, spec, params)
+    W, R = stacked(xp, spec, params, "W", "x"), stacked(xp, spec, params, "R", "y")
+    G = _gate_matrix(xp, spec, params)
     p = {k: params[f"p_{k}"] for k in spec.peepholes}
 
-    A = project_input(xp, spec, params, x, H)
+    A = project_input(xp, spec, params, W, x, H)
     Y, C, hC = xp.empty(x, (T + 1, B, H)), xp.empty(x, (T + 1, B, H)), xp.empty(x, (T, B, H))
     Y[0], C[0] = state[0], state[1]
     gates_0 = None if G is None else _learned(spec, state[2], H)
+    tape = Tape(spec, x, A, Y, C, hC, gates_0, mask, W, R)
 
     # What does not read the step before need not wait for it.
     z_waits = "y" in spec.content_reads
@@ -47,12 +49,22 @@ def forward(spec, params, x, state, mask):
         g(A[:, :, col["z"]], A[:, :, col["z"]])
     if not gates_wait:
         sigma(A[:, :, gates], A[:, :, gates])
-    y_waits = z_waits or "y" in spec.gate_reads
 
-    y, c, hc = xp.steps(Y), xp.steps(C), xp.steps(hC)
-    z, i, f, o = (each(xp, a, T) for a in _activations(spec, A, col))
+    z, i, f, o = _activations(spec, A, col)
+    c = xp.steps(C)
+    if not z_waits and not gates_wait:  # only c does: a linear recurrence, and all else at once
+        xp.multiply(z, i, C[1:])
+        f = each(xp, 1 - i if spec.forget_gate == "coupled" else f, T)
+        for t in range(T):
+            xp.add_multiple(c[t + 1], c[t], f[t])
+        h(C[1:], hC)
+        xp.multiply(hC, o, Y[1:])
+        return Y[1:], (Y[T], C[T]), tape
+
+    y, hc = xp.steps(Y), xp.steps(hC)
+    z, i, f, o = (each(xp, a, T) for a in (z, i, f, o))
     reads_y = xp.steps(A[:, :, columns_reading(spec, "y", H)])
-    all_gates, early_gates = xp.steps(A[:, :, gates]), xp.steps(A[:, :, early])
+    all_gates, early_gates = A[:, :, gates], xp.steps(A[:, :, early])
     for t in range(T):
         if R is not None:
             xp.add_product(reads_y[t], y[t] if mask is None else y[t] * mask, R.T)
@@ -71,86 +83,96 @@ def forward(spec, params, x, state, mask):
         if "o" in p:
             xp.add_multiple(o[t], p["o"], c[t + 1])
             sigma(o[t], o[t])
-        if y_waits:
-            h(c[t + 1], hc[t])
-            xp.multiply(hc[t], o[t], y[t + 1])
-    if not y_waits:
-        h(C[1:], hC)
-        xp.multiply(hC, A[:, :, col["o"]] if "o" in col else 1, Y[1:])
+        h(c[t + 1], hc[t])
+        xp.multiply(hc[t], o[t], y[t + 1])
 
-    tape = Tape(spec, x, A, Y, C, hC, gates_0, mask)
     if G is None:
         return Y[1:], (Y[T], C[T]), tape
     return Y[1:], (Y[T], C[T], _all_three(xp, spec, all_gates[-1], H)), tape
 
 
 def backward(params, tape, dY, dstate, truncate):
-    spec, A, Y, C, hC, mask = tape.spec, tape.A, tape.Y, tape.C, tape.extra, tape.mask
+    spec, A, Y, C, hC = tape.spec, tape.A, tape.Y, tape.C, tape.extra
+    W, R, mask = tape.W, tape.R, tape.mask
     xp = library(A)
     T, _, H = hC.shape
     col, gates, reads_y = block_columns(spec, H), _gate_columns(spec, H), columns_reading(spec, "y", H)
-    R, G = stacked(xp, spec, params, "R", "y"), _gate_matrix(xp, spec, params)
+    G = _gate_matrix(xp, spec, params)
     p = {k: params[f"p_{k}"] for k in spec.peepholes}
 
     # Whatever does not depend on a δ is computed for all steps at once: dA begins as the local derivatives
-    # ∂c/∂z_bar, ∂c/∂i_bar, ∂c/∂f_bar and ∂y/∂o_bar, and the loop multiplies each by its δc or δy.
+    # ∂c/∂z_bar, ∂c/∂i_bar, ∂c/∂f_bar and ∂y/∂o_bar, and each is multiplied by its δc or δy once it is known.
     z, i, f, o = _activations(spec, A, col)
     f = 1 - i if spec.forget_gate == "coupled" else f
     gate_slope = SLOPE[spec.gate_activation]
     dA = xp.empty(A, A.shape)
-    dA[:, :, col["z"]] = i * SLOPE[spec.g](z)
-    if "i" in col:
-        dA[:, :, col["i"]] = (z - C[:-1] if spec.forget_gate == "coupled" else z) * gate_slope(i)
-    if "f" in col:
-        dA[:, :, col["f"]] = C[:-1] * gate_slope(f)
-    if "o" in col:
-        dA[:, :, col["o"]] = hC * gate_slope(o)
-    y_by_c = o * SLOPE[spec.h](hC)
+    d = {k: dA[:, :, col[k]] for k in spec.blocks}
+    xp.multiply(SLOPE[spec.g](z), i, d["z"])
+    if "i" in d:
+        xp.multiply(gate_slope(i), z - C[:-1] if spec.forget_gate == "coupled" else z, d["i"])
+    if "f" in d:
+        xp.multiply(gate_slope(f), C[:-1], d["f"])
+    if "o" in d:
+        xp.multiply(gate_slope(o), hC, d["o"])
+    y_by_c = SLOPE[spec.h](hC) * o
+    d_cell = dA.reshape(T, -1, len(spec.blocks), H)[:, :, : len(d) - ("o" in d)]  # z_bar, i_bar and f_bar
 
     # Row t of dY belongs to the state before step t, as in Y: row 0 becomes the gradient of y_0.
     dY = xp.concatenate([xp.zeros(Y, Y[:1].shape), dY])
     dY[T] += dstate[0]
-    if R is None:  # nothing reads y⁻: δy is known beforehand, and with it whatever it is multiplied by
-        if "o" in col:
-            dA[:, :, col["o"]] *= dY[1:]
-        y_by_c = dY[1:] * y_by_c
 
-    dy, dc, z, hc = xp.steps(dY), dstate[1], xp.steps(z), xp.steps(hC)
-    f, y_by_c = each(xp, f, T), each(xp, y_by_c, T)
-    d = {k: xp.steps(dA[:, :, col[k]]) for k in spec.blocks}
-    before_c = len(spec.blocks) - ("o" in col)
-    d_cell = xp.steps(dA.reshape(T, -1, len(spec.blocks), H)[:, :, :before_c])
-    d_reads_y, d_gates = xp.steps(dA[:, :, reads_y]), xp.steps(dA[:, :, gates])
+    if R is None and G is None and not p:  # only c waits for the step before, so only δc for the step after
+        if "o" in d:
+            d["o"] *= dY[1:]
+        dC = y_by_c
+        dC *= dY[1:]
+        if spec.h == "softmax":
+            dC = softmax_back(dC, hC)
+        dC[-1] += dstate[1]
+        dc, f = xp.steps(dC), each(xp, f, T)
+        for t in reversed(range(T - 1)):
+            xp.add_multiple(dc[t], dc[t + 1], f[t + 1])
+        d_cell *= dC[:, :, None]
+        if spec.g == "softmax":
+            d["z"][...] = softmax_back(d["z"], z)
+        dx, grads = input_gradients(spec, W, tape.x, dA)
+        return dx, (dY[0], dc[0] * f[0]), grads
+
+    dy, y_by_c, f = xp.steps(dY), xp.steps(y_by_c), each(xp, f, T)
+    d = {k: xp.steps(v) for k, v in d.items()}
+    d_cell, d_reads_y, d_gates = xp.steps(d_cell), xp.steps(dA[:, :, reads_y]), dA[:, :, gates]
+    dc = xp.empty(Y, Y[0].shape)
+    dc[...] = dstate[1]
     if G is not None:
-        slopes = each(xp, gate_slope(A[:, :, gates]), T)
+        slopes = gate_slope(A[:, :, gates])
         dgates = _learned(spec, dstate[2], H)
         from_gates = {}  # what the gates of the next step send back to the pre-activations of these
     for t in reversed(range(T)):
         if G is not None:
             from_gates = dict(zip(spec.learned_gates, _side_by_side(dgates * slopes[t], H)))
-        if "o" in d and R is not None:
+        if "o" in d:
             d["o"][t] *= dy[t + 1]
-        if "o" in d and G is not None:
-            d["o"][t] += from_gates["o"]
-        through_h = y_by_c[t] if R is None else dy[t + 1] * y_by_c[t]
+            if G is not None:
+                d["o"][t] += from_gates["o"]
         if spec.h == "softmax":
-            through_h = softmax_back(through_h, hc[t])
-        dc = dc + through_h
+            dc += softmax_back(dy[t + 1] * y_by_c[t], hC[t])
+        else:
+            xp.add_multiple(dc, dy[t + 1], y_by_c[t])
         if "o" in p and not truncate:
-            dc = dc + p["o"] * d["o"][t]
-        d_cell[t] *= dc[:, None]  # z_bar, i_bar and f_bar at once
+            xp.add_multiple(dc, d["o"][t], p["o"])
+        d_cell[t] *= dc[:, None]
         if G is not None:
             for k in set(from_gates) - {"o"}:
                 d[k][t] += from_gates[k]
         if spec.g == "softmax":
             d["z"][t][...] = softmax_back(d["z"][t], z[t])
-        dc = dc * f[t]
+        dc *= f[t]
         if truncate:
             dgates = None if G is None else 0 * dgates
             continue
         for k in p:
             if k != "o":
-                dc = dc + p[k] * d[k][t]
+                xp.add_multiple(dc, d[k][t], p[k])
         if R is not None and mask is None:
             xp.add_product(dy[t], d_reads_y[t], R)
         elif R is not None:
@@ -158,16 +180,15 @@ def backward(params, tape, dY, dstate, truncate):
         if G is not None:
             dgates = d_gates[t] @ G
 
-    dx, grads = input_gradients(xp, spec, params, tape.x, dA)
+    dx, grads = input_gradients(spec, W, tape.x, dA)
     if R is not None:
-        grads |= unstacked(
-            spec, "R", "y", outer_sum(dA[:, :, reads_y], Y[:-1] if mask is None else Y[:-1] * mask)
-        )
+        y_read = Y[:-1] if mask is None else Y[:-1] * mask
+        grads |= unstacked(spec, "R", "y", outer_sum(dA[:, :, reads_y], y_read))
     for k in p:
         grads[f"p_{k}"] = ((C[1:] if k == "o" else C[:-1]) * dA[:, :, col[k]]).sum((0, 1))
     if G is None:
         return dx, (dY[0], dc), grads
-    dG = outer_sum(dA[:, :, gates], xp.concatenate([tape.gates[None], A[:-1, :, gates]]))
+    dG = outer_sum(d_gates, xp.concatenate([tape.gates[None], A[:-1, :, gates]]))
     for j, b in enumerate(spec.learned_gates):
         for k, a in enumerate(spec.learned_gates):
             grads[f"R_{a}{b}"] = dG[j * H : (j + 1) * H, k * H : (k + 1) * H]

@@ -5,8 +5,15 @@ import torch
 from .. import bptt
 
 
+@torch.autocast("cuda", enabled=False)
+@torch.autocast("cpu", enabled=False)
 def run(spec, params, x, state, mask=None):
-    """y (T, B, H) and the last state, for x (T, B, D) and a state (y, c[, gates])."""
+    """y (T, B, H) and the last state, for x (T, B, D) and a state (y, c[, gates]).
+
+    The loop writes into arrays that are there already, so under autocast it keeps the parameters' precision.
+    """
+    dtype = next(iter(params.values())).dtype
+    x, *state = (a.to(dtype) for a in (x, *state))
     tensors = (x, *state, *params.values())
     if torch.is_grad_enabled() and any(a.requires_grad for a in tensors):
         y, *last = _Recurrence.apply(spec, tuple(params), mask, len(state), *tensors)
@@ -29,6 +36,8 @@ class _Recurrence(torch.autograd.Function):
         return y, *last
 
     @staticmethod
+    @torch.autocast("cuda", enabled=False)
+    @torch.autocast("cpu", enabled=False)
     def backward(ctx, dy, *dstate):
         k = len(bptt.Tape.arrays)
         inputs = ctx.saved_tensors[k:]
