@@ -7,7 +7,7 @@ endif
 # What else to hand to the command: make lab ARGS=--no-browser
 ARGS ?=
 
-.PHONY: lab test notebooks lint install
+.PHONY: lab test notebooks slides lint install
 
 lab: ## JupyterLab, opened at the map of the course
 	$(PYTHON) tools/run.py lab $(ARGS)
@@ -17,6 +17,9 @@ test: ## lint, tests, and every notebook executed again and compared
 
 notebooks: ## execute the notebooks and store their outputs
 	$(PYTHON) tools/run.py notebooks $(ARGS)
+
+slides: ## build slides from the notebooks, into slides/
+	$(PYTHON) tools/run.py slides $(ARGS)
 
 lint: ## only the lint of code and notebooks
 	$(PYTHON) tools/run.py lint $(ARGS)

@@ -36,6 +36,12 @@ def explore(draw, **controls):
 
     redraw.__signature__ = inspect.Signature(list(arguments.values()))
     left = {name: fixed(p.default) for name, p in arguments.items() if name not in controls}
-    widget = interactive(redraw, **controls, **left)
+    widget = _Explorer(redraw, **controls, **left)
     widget.update()  # what it shows first is there before any control is moved
     return widget
+
+
+class _Explorer(interactive):
+    def __repr__(self):  # what a page without a kernel shows in its place
+        moved = [child.description for child in self.children if getattr(child, "description", "")]
+        return f"Run this cell to move {', '.join(moved)}."

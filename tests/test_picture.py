@@ -97,6 +97,11 @@ def test_an_argument_without_a_control_has_none_on_the_page():
     assert [c.description for c in widget.children if getattr(c, "description", "")] == ["dashed"]
 
 
+def test_a_page_without_a_kernel_says_what_to_do():
+    widget = explore(line, slope=(0.0, 1.0), dashed=True)
+    assert repr(widget) == "Run this cell to move slope, dashed."
+
+
 def test_a_control_for_nothing_is_refused():
     with pytest.raises(ValueError, match="line has no argument 'height'; it has slope, dashed"):
         explore(line, height=(0, 1))

@@ -1,5 +1,6 @@
 """The repository itself: what must lie where, what must not be in it, and that its own tools find faults."""
 
+import base64
 import re
 import shutil
 import socket
@@ -8,12 +9,14 @@ import sys
 import tomllib
 from pathlib import Path
 
+import build_slides
 import environment
 import execute_notebooks
 import lint_notebooks
 import nbformat
 import pytest
 import run
+from nbconvert import SlidesExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from lstm_tutorial import mode as modes
@@ -213,12 +216,14 @@ def clean_notebook():
     def slide(**metadata):
         return {"slideshow": {"slide_type": "slide"}, **metadata}
 
+    png = base64.b64encode(bytes(range(256))).decode()
+    html = f'<img alt="A circle." width="720" src="data:image/png;base64,{png}">'
     picture = new_output(
-        "display_data", data={"image/png": "", "text/plain": "<Figure size 640x480 with 1 Axes>"}
+        "display_data", data={"image/png": png, "text/html": html, "text/plain": "<picture>"}
     )
     nb = new_notebook(
         cells=[
-            new_markdown_cell("# What is one?", id="open", metadata=slide(tags=["card-open"])),
+            new_markdown_cell("# 06 · What is one?", id="open", metadata=slide(tags=["card-open"])),
             new_code_cell("import math", id="import", execution_count=1, metadata=slide()),
             new_code_cell(
                 "print(round(math.pi, 4))",
@@ -228,7 +233,11 @@ def clean_notebook():
                 outputs=[new_output("stream", name="stdout", text="3.1416\n")],
             ),
             new_code_cell(
-                "plt.show()", id="plot", execution_count=3, metadata=slide(alt="A circle."), outputs=[picture]
+                'show(figure, alt="A circle.")',
+                id="plot",
+                execution_count=3,
+                metadata=slide(),
+                outputs=[picture],
             ),
             new_code_cell(
                 "seconds = clock()\nassert seconds > 0\nseconds",
@@ -237,7 +246,27 @@ def clean_notebook():
                 metadata=slide(tags=["nbval-ignore-output"]),
                 outputs=[new_output("execute_result", data={"text/plain": "0.123456789"}, execution_count=4)],
             ),
-            new_markdown_cell("One is one.", id="close", metadata=slide(tags=["card-close"])),
+            new_code_cell(
+                "widget = explore(circle)\nassert widget.result\nwidget",
+                id="widget",
+                execution_count=5,
+                metadata=slide(tags=["nbval-ignore-output"]),
+                outputs=[new_output("execute_result", data={"text/plain": "interactive"}, execution_count=5)],
+            ),
+            new_markdown_cell("### Exercise 06.1 · One · ●○○ · 1 minute", id="task", metadata=slide()),
+            new_code_cell(
+                'one = None\none = check("06.1", one)',
+                id="stub",
+                execution_count=6,
+                metadata=slide(tags=["exercise"]),
+                outputs=[new_output("stream", name="stdout", text="Exercise 06.1: not solved yet.\n")],
+            ),
+            new_markdown_cell(
+                "<details><summary>Solution</summary>\n\n```python\none = 1\n```\n\n</details>",
+                id="solution",
+                metadata=slide(),
+            ),
+            new_markdown_cell("## One\n\nOne is one.", id="close", metadata=slide(tags=["card-close"])),
         ]
     )
     nb.metadata["kernelspec"] = execute_notebooks.KERNEL
@@ -271,6 +300,20 @@ def retag(key, *new):
     return change(key, lambda c: c.metadata.update(tags=list(new)))
 
 
+def kind(key, slide_type):
+    return change(key, lambda c: c.metadata.slideshow.update(slide_type=slide_type))
+
+
+def html(key, text):
+    return change(key, lambda c: c.outputs[0].data.update({"text/html": text}))
+
+
+def too_few_exercises(nb):
+    for c in nb.cells:
+        c.source = c.source.replace("06", "03")
+    record(nb)
+
+
 def stored(key, text):
     def plant(c):
         c.outputs[0].text = text
@@ -283,6 +326,8 @@ FAULTS = {
     "no closing card": (retag("close"), "tagged card-close"),
     "closing card before the code": (lambda nb: nb.cells.insert(1, nb.cells.pop()), "tagged card-close"),
     "no slide type": (change("open", lambda c: c.metadata.pop("slideshow")), "slide_type"),
+    "unknown slide type": (kind("open", "slides"), "has the slide_type 'slides'"),
+    "section within a slide": (kind("close", "fragment"), "heading of a section"),
     "no id": (change("open", lambda c: c.pop("id")), "id"),
     "an id twice": (change("close", lambda c: c.update(id="open")), "occurs 2 times"),
     "not a notebook": (change("open", lambda c: c.update(cell_type="prose")), "not a valid notebook"),
@@ -308,8 +353,48 @@ FAULTS = {
     "stripped figure": (change("plot", lambda c: c.update(outputs=[])), "no output is stored"),
     "stripped value": (source("import", "import math\nmath.pi"), "no output is stored"),
     "idle cell": (source("import", "# nothing"), "neither shows, defines"),
-    "picture without words": (change("plot", lambda c: c.metadata.pop("alt")), "alternative text"),
-    "picture with empty words": (change("plot", lambda c: c.metadata.update(alt=" ")), "alternative text"),
+    "stripped exercise": (change("stub", lambda c: c.update(outputs=[])), "no output is stored"),
+    "picture that does not come as HTML": (
+        change("plot", lambda c: c.outputs[0].data.pop("text/html")),
+        "without alternative text: use lstm_tutorial.picture.show",
+    ),
+    "picture without words": (html("plot", '<img src="data:image/png;base64,AA==">'), "or with none"),
+    "picture with empty words": (html("plot", '<IMG alt=" " src="a">'), "an empty alternative text"),
+    "one picture of two without words": (
+        html("plot", '<img alt="A"/><p><img alt>'),
+        "an empty alternative text",
+    ),
+    "picture in a table without words": (html("time", "<td><img src='a'></td>"), "or with none"),
+    "exercise without its tag": (retag("stub"), "is not tagged exercise"),
+    "exercise that checks nothing": (retag("pi", "exercise"), "checks none"),
+    "exercise whose answer is dropped": (
+        source("stub", 'one = None\ncheck("06.1", one)'),
+        'does not end with name = check("06.1", name)',
+    ),
+    "exercise that goes on": (
+        source("stub", 'one = None\none = check("06.1", one)\ntwo = one + one'),
+        "does not end with",
+    ),
+    "exercise under another name": (
+        source("stub", 'one = None\none = check("06.1", two)'),
+        "does not end with",
+    ),
+    "exercise without a task": (change("task", lambda c: c.update(source="Solve this.")), "with the heading"),
+    "task of another exercise": (
+        change("task", lambda c: c.update(source=c.source.replace("06.1", "06.2"))),
+        "with the heading ### Exercise 06.1 · ",
+    ),
+    "exercise without a solution": (
+        change("solution", lambda c: c.update(source="<details><summary>Hint</summary>One.</details>")),
+        "the folded solution",
+    ),
+    "exercise with another number": (
+        lambda nb: [c.update(source=c.source.replace("06.1", "06.2")) for c in nb.cells] and record(nb),
+        "which should be ['06.1']",
+    ),
+    "part I with one exercise": (too_few_exercises, "has at least 4"),
+    "widget without a static twin": (source("plot", "plot(figure)"), "no cell before it shows a picture"),
+    "widget whose output is compared": (retag("widget"), "has a widget and is not tagged"),
     "unchecked": (source("time", "seconds = clock()\nseconds"), "asserts nothing"),
     "empty assertion": (source("time", "assert True\nclock()"), "asserts nothing"),
     "assertion nobody runs": (source("time", "def f():\n    assert clock()\nclock()"), "asserts nothing"),
@@ -355,11 +440,27 @@ def test_lint_lets_rounded_numbers_pass(number):
 
 
 @pytest.mark.parametrize(
-    "code", ["for k in []:\n    print(k)", "plt.close('all')\nx = 1", "%config x = 1\ny = 2"]
+    "code",
+    [
+        "for k in []:\n    print(k)",
+        "plt.close('all')\nx = 1",
+        "%config x = 1\ny = 2",
+        "error = gradient_check(x)",
+    ],
 )
 def test_lint_lets_silent_cells_pass(code):
     nb = clean_notebook()
     source("import", "import math\n" + code)(nb)
+    assert lint_notebooks.problems(nb) == []
+
+
+@pytest.mark.parametrize(
+    "prose", ["```python\n## A comment\n```", "### A smaller heading", "text\n~~~\n## comment\n~~~\ntext"]
+)
+def test_lint_lets_what_is_no_section_pass(prose):
+    nb = clean_notebook()
+    cell(nb, "task").metadata.slideshow.slide_type = "fragment"
+    cell(nb, "task").source += "\n\n" + prose
     assert lint_notebooks.problems(nb) == []
 
 
@@ -384,6 +485,7 @@ def execute(path, *options):
 
 def test_executor_writes_the_same_bytes_twice_and_records_how(tmp_path):
     nb = clean_notebook()
+    nb.cells = [c for c in nb.cells if c.id not in ("widget", "task", "stub", "solution")]
     cell(nb, "plot").source = "import ipywidgets\nslider = ipywidgets.IntSlider()\nslider"
     cell(nb, "time").source = (
         "import os\nassert os.environ['OMP_NUM_THREADS'] == '1'\n"
@@ -424,6 +526,24 @@ def test_executor_stores_nothing_where_a_cell_fails_or_takes_too_long(tmp_path, 
     assert answer.returncode == 1
     assert reason in answer.stdout
     assert path.read_bytes() == before
+
+
+# ---------------------------------------------------------------- slides
+
+
+def loaded(page):
+    """What a page of slides loads as it opens."""
+    return re.findall(
+        r"""<(?:script|link)[^>]* (?:src|href)="([^"]+)|^ *import .* from '([^']+)""", page, re.MULTILINE
+    )
+
+
+def test_slides_load_only_what_lies_beside_them(tmp_path):
+    (page,) = build_slides.build([ROOT / "notebooks/00_start_here.ipynb"], tmp_path)
+    found = ["".join(one) for one in loaded(page.read_text(encoding="utf-8"))]
+    assert len(found) == 5 and all((tmp_path / name).is_file() for name in found), found
+    stock, _ = SlidesExporter().from_notebook_node(clean_notebook())
+    assert sum("".join(one).startswith("https://") for one in loaded(stock)) >= 4
 
 
 # ---------------------------------------------------------------- which notebooks run on real data

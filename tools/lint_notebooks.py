@@ -20,6 +20,7 @@ import re
 import sys
 import tokenize
 from collections import Counter
+from html.parser import HTMLParser
 from pathlib import Path
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -30,9 +31,15 @@ ROOT = Path(__file__).resolve().parent.parent
 UNCHECKED = "nbval-ignore-output"
 STORED = {"mode": "laptop", "corpus": "stand-in"}
 SIGNIFICANT = 6
+SLIDE_TYPES = ("slide", "subslide", "fragment", "skip", "notes", "-")
+EXERCISES = 4  # at least, in every chapter of part I
+PART_I = ("00", "01", "02", "03", "04", "05")
 
 FLOAT = re.compile(r"(?<![\w.])(\d+)\.(\d+)")
-SHOWING = {"print", "display", "show"}
+FENCED = re.compile(r"^ *(```+|~~~+).*?^ *\1", re.DOTALL | re.MULTILINE)
+CHECK = re.compile(r"""\bcheck\(["'](\d\d\.\d+)["']""")
+SOLUTION = re.compile(r"<details>\s*<summary>Solution</summary>\s*```python\n")
+SHOWING = {"print", "display", "show", "check", "explore"}
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 DOING = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Assert, *DEFINITIONS)
 
@@ -50,6 +57,10 @@ def tags(cell):
     return cell.metadata.get("tags", [])
 
 
+def slide_type(cell):
+    return cell.metadata.get("slideshow", {}).get("slide_type")
+
+
 def code_sha256(nb) -> str:
     """A hash of all code cells in their order, by which stored outputs can be told to be stale."""
     return hashlib.sha256(json.dumps([cell.source for cell in code_cells(nb)]).encode()).hexdigest()
@@ -65,6 +76,16 @@ def tree(cell) -> ast.Module:
     return ast.parse(TransformerManager().transform_cell(cell.source))
 
 
+def called(node):
+    """The name of the function that a call calls, without what stands before its last dot."""
+    return getattr(node.func, "attr", getattr(node.func, "id", None))
+
+
+def calls(cell, function):
+    """Whether a cell calls a function."""
+    return any(isinstance(node, ast.Call) and called(node) == function for node in ast.walk(tree(cell)))
+
+
 def images(output):
     return [mime for mime in output.get("data", {}) if mime.startswith("image/")]
 
@@ -74,6 +95,19 @@ def texts(output):
     if output.output_type == "stream":
         return [output.text]
     return [text for mime, text in output.get("data", {}).items() if mime.startswith("text/")]
+
+
+class Alternatives(HTMLParser):
+    """The alternative texts of the pictures in a piece of HTML; nothing stands for one that has none."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.texts = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "img":
+            self.texts.append((dict(attributes).get("alt") or "").strip())
 
 
 # ---------------------------------------------------------------- the rules
@@ -91,8 +125,18 @@ def cells_have_ids(nb):
 
 def cells_have_a_slide_type(nb):
     for cell in nb.cells:
-        if not cell.metadata.get("slideshow", {}).get("slide_type"):
+        kind = slide_type(cell)
+        if not kind:
             yield f"{name(cell)} has no slideshow.slide_type in its metadata"
+        elif kind not in SLIDE_TYPES:
+            yield f"{name(cell)} has the slide_type {kind!r}, which is none of {', '.join(SLIDE_TYPES)}"
+
+
+def sections_start_a_slide(nb):
+    for cell in nb.cells:
+        prose = FENCED.sub("", cell.source) if cell.cell_type == "markdown" else ""
+        if re.search(r"^## ", prose, re.MULTILINE) and slide_type(cell) != "slide":
+            yield f"{name(cell)} has the heading of a section, but not the slide_type slide"
 
 
 def has_its_cards(nb):
@@ -161,8 +205,8 @@ def silent_cells_are_meant_to_be(nb):
         if cell.outputs:
             continue
         body = tree(cell).body
-        calls = [s.value for s in body if isinstance(s, ast.Expr) and isinstance(s.value, ast.Call)]
-        shows = any(getattr(c.func, "attr", getattr(c.func, "id", None)) in SHOWING for c in calls)
+        values = [s.value for s in body if isinstance(s, ast.Expr | ast.Assign)]
+        shows = any(called(value) in SHOWING for value in values if isinstance(value, ast.Call))
         value = body and isinstance(body[-1], ast.Expr) and not isinstance(body[-1].value, ast.Call)
         if shows or value:
             yield f"{name(cell)} shows something, but no output is stored"
@@ -171,13 +215,52 @@ def silent_cells_are_meant_to_be(nb):
 
 
 def images_have_alternative_text(nb):
+    """In HTML, because JupyterLab does not hand on to the page what the metadata of an image says."""
     for cell in code_cells(nb):
         for output in cell.outputs:
-            metadata = output.get("metadata", {})
-            for mime in images(output):
-                said = (cell.metadata, metadata, metadata.get(mime, {}))
-                if not any(str(where.get("alt", "")).strip() for where in said):
-                    yield f'{name(cell)} shows a picture without alternative text (cell metadata "alt")'
+            said = Alternatives("".join(output.get("data", {}).get("text/html", ""))).texts
+            if not all(said):
+                yield f"{name(cell)} shows a picture with an empty alternative text, or with none"
+            elif images(output) and not said:
+                yield f"{name(cell)} shows a picture without alternative text: use lstm_tutorial.picture.show"
+
+
+def exercises_have_one_form(nb):
+    numbers = []
+    for before, cell, after in zip([None, *nb.cells], nb.cells, [*nb.cells[1:], None]):
+        found = CHECK.findall(cell.source) if cell.cell_type == "code" else []
+        if not found:
+            if "exercise" in tags(cell):
+                yield f"{name(cell)} is tagged exercise, but checks none"
+            continue
+        number = found[0]
+        numbers.append(number)
+        heading = f"### Exercise {number} · "
+        if "exercise" not in tags(cell):
+            yield f"{name(cell)} checks exercise {number}, but is not tagged exercise"
+        if not re.search(rf'^(\w+) = check\("{number}", \1\)\s*\Z', cell.source, re.MULTILINE):
+            yield f'{name(cell)} does not end with name = check("{number}", name)'
+        if not (before and before.cell_type == "markdown" and before.source.startswith(heading)):
+            yield f"{name(cell)} does not follow a markdown cell with the heading {heading}…"
+        if not (after and after.cell_type == "markdown" and SOLUTION.search(after.source)):
+            yield f"{name(cell)} is not followed by a markdown cell with the folded solution"
+    chapter = re.match(r"# (\d\d) · |", nb.cells[0].source)[1] if nb.cells else None
+    expected = [f"{chapter}.{k}" for k, _ in enumerate(numbers, start=1)]
+    if numbers != expected:
+        yield f"has the exercises {numbers}, which should be {expected}"
+    if chapter in PART_I and len(numbers) < EXERCISES:
+        yield f"has {len(numbers)} exercises, and a chapter of part I has at least {EXERCISES}"
+
+
+def widgets_have_a_static_twin(nb):
+    shown = False
+    for cell in code_cells(nb):
+        if calls(cell, "explore"):
+            if not shown:
+                yield f"{name(cell)} has a widget, but no cell before it shows a picture"
+            if UNCHECKED not in tags(cell):
+                yield f"{name(cell)} has a widget and is not tagged {UNCHECKED}"
+        shown = shown or calls(cell, "show")
 
 
 def holds_when_run(node):
@@ -213,6 +296,7 @@ def checked_numbers_are_rounded(nb):
 SHAPE = (is_a_valid_notebook, cells_have_ids, code_is_python)
 RULES = (
     cells_have_a_slide_type,
+    sections_start_a_slide,
     has_its_cards,
     was_executed_in_order,
     outputs_belong_to_the_code,
@@ -222,6 +306,8 @@ RULES = (
     no_trailing_semicolon,
     silent_cells_are_meant_to_be,
     images_have_alternative_text,
+    exercises_have_one_form,
+    widgets_have_a_static_twin,
     unchecked_cells_assert,
     says_why_most_is_unchecked,
     checked_numbers_are_rounded,

@@ -3,11 +3,12 @@
     python tools/run.py lab          JupyterLab, opened at notebooks/00_start_here.ipynb
     python tools/run.py test         lint, tests, and every notebook executed again and compared
     python tools/run.py notebooks    execute the notebooks and store their outputs
+    python tools/run.py slides       build slides from the notebooks, into slides/
     python tools/run.py lint         only the lint of code and notebooks
     python tools/run.py install      only the environment
 
 What follows the command is handed on: to JupyterLab (lab --no-browser), to pytest (test -k mode),
-to the executor (notebooks notebooks/00_start_here.ipynb).
+to the executor or the builder (slides notebooks/00_start_here.ipynb).
 """
 
 import sys
@@ -70,7 +71,8 @@ def run_all(steps):
 def lab(python, args):
     """Start JupyterLab at the map of the course."""
     quiet = [  # no pop-up about news and no look at the network for updates and extensions
-        "--LabApp.news_url=",
+        "--LabApp.news_url=None",
+        f"--LabApp.app_settings_dir={Path(__file__).with_name('jupyterlab')}",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
     ]
@@ -136,13 +138,18 @@ def notebooks(python, args):
     return run(python, "tools/execute_notebooks.py", *args)
 
 
+def slides(python, args):
+    """Build slides from the cells of the notebooks and their stored outputs."""
+    return run(python, "tools/build_slides.py", *args)
+
+
 def install(python, args):
     """The environment is there by now."""
     print("The environment is ready: " + str(python.relative_to(ROOT)))
     return 0
 
 
-COMMANDS = {command.__name__: command for command in (lab, test, notebooks, lint, install)}
+COMMANDS = {command.__name__: command for command in (lab, test, notebooks, slides, lint, install)}
 
 
 def main(argv):
