@@ -3,6 +3,7 @@
 :func:`wires` lists what runs from where to where and which of it is cut; :func:`diagram` draws that list
 and nothing else. What is cut is thin and light grey, so that a variant shows what it lacks beside the
 vanilla cell; every gate has its colour (:mod:`lstm_tutorial.colours`). After figure 1 of Greff et al. 2017.
+An LSTM can also be drawn as far as one of :data:`STAGES`: the same drawing, growing with its equations.
 
 Nodes are named as in the equations: blocks ``z i f o`` (``r u n``), products by their formula, such as
 ``"z ⊙ i"``, ``"+"``, and sources ``x``, ``y⁻``, ``b``, ``c⁻``, ``i⁻`` … (⁻: one step before).
@@ -24,6 +25,16 @@ WIDTH, HEIGHT = 12.0, 9.0  # the drawing's own units, half an inch each
 BOX = (1.2, 0.9)
 CUT, CUT_LABEL, WIRE = "#D5D5D5", "#A3A3A3", "#333333"
 
+STAGES = ("block input", "input gate", "forget gate", "output gate", "peepholes")
+# The stage in which a node appears, and with it all wires to it but peepholes.
+APPEARS = {
+    node: stage
+    for stage, nodes in zip(
+        STAGES, (["z"], ["i", "z ⊙ i"], ["f", "c⁻ ⊙ f", "+", "c"], ["o", "h", "h(c) ⊙ o", "y"])
+    )
+    for node in nodes
+}
+
 
 @dataclass(frozen=True)
 class Wire:
@@ -42,36 +53,59 @@ class Wire:
     def peephole(self):
         return self.parameter is not None and self.parameter.startswith("p_")
 
+    @property
+    def stage(self):
+        """When it appears in an LSTM that grows: one of STAGES."""
+        return "peepholes" if self.peephole else APPEARS[self.target]
 
-def diagram(spec) -> Picture:
+
+def diagram(spec, stage=None) -> Picture:
     """Draw a CellSpec, or a cell from the catalogue by its name: a Picture of 6 by 4.5 inches.
 
+    stage: how far an LSTM is drawn, one of STAGES; what comes later is left out, and everything else stands
+        where it stands in the whole drawing, which is that of the last stage and of None
+
     It is not registered with pyplot: as the last expression of a notebook cell it is shown once, and
-    nothing has to be closed. Its ``alt`` is :func:`alt_text`.
+    nothing has to be closed. Its ``alt`` is :func:`alt_text`. Raises ValueError for a stage that is none, or
+    of a cell that is no LSTM.
     """
     spec = as_spec(spec)
-    figure = Picture(alt_text(spec), WIDTH / 2, HEIGHT / 2, layout=None)
+    figure = Picture(alt_text(spec, stage), WIDTH / 2, HEIGHT / 2, layout=None)
     bottom = 0.5 if spec.family == "lstm" else 0
-    pen = _Pen(figure.add_axes((0, 0, 1, 1)), bottom)
+    pen = _Pen(figure.add_axes((0, 0, 1, 1)), bottom, _reached(spec, stage))
     pen.text(0.3, bottom + 8.65, spec.name, size=12, weight="bold", ha="left")
+    if stage not in (None, STAGES[-1]):
+        pen.text(0.3, bottom + 8.2, f"up to the {stage}", size=9, colour="#555555", ha="left")
     routes = {"lstm": _lay_out_lstm, "rnn": _lay_out_rnn}.get(spec.family, _lay_out_gru)(pen, spec)
-    for wire in wires(spec):
+    for wire in wires(spec, stage):
         pen.wire(wire, **routes[wire.id])
     return figure
+
+
+def _reached(spec, stage):
+    """The stages that are drawn, the last one included."""
+    if stage is None:
+        return STAGES
+    if stage not in STAGES:
+        raise ValueError(f"a stage is one of {', '.join(STAGES)}, not {stage!r}.")
+    if spec.family != "lstm":
+        raise ValueError(f"only an LSTM is drawn in stages, and {spec.name!r} is of family {spec.family!r}.")
+    return STAGES[: STAGES.index(stage) + 1]
 
 
 # What is connected.
 
 
-def wires(spec) -> tuple[Wire, ...]:
-    """All connections of a cell, those that are cut included.
+def wires(spec, stage=None) -> tuple[Wire, ...]:
+    """All connections of a cell, or those of an LSTM up to a stage; those that are cut included.
 
     Cut means: in the reference cell of its family (vanilla, or the GRU) but not in this one. Gate
     recurrence and the coupling of f to i, which the reference lacks, are listed only where they are.
     """
     spec = as_spec(spec)
+    reached = _reached(spec, stage)
     if spec.family == "lstm":
-        return tuple(_lstm_wires(spec))
+        return tuple(wire for wire in _lstm_wires(spec) if wire.stage in reached)
     if spec.family == "rnn":
         return (*_reads(spec, "z"), Wire("z", "y"))
     return tuple(_gru_wires(spec))
@@ -141,40 +175,58 @@ def _lay_out_lstm(pen, spec):
     row, low, loop, high = 4.4, 2.2, 6.1, 7.45
     z, i, f, o = (2.2, row), (3.9, low), (5.4, high), (10.0, low)
     c, h = (6.95, row), (8.55, row)
-    for k, place in zip("zifo", (z, i, f, o)):
-        pen.block(spec, k, *place)
+    around = {"z": (z, "left"), "i": (i, "below"), "f": (f, "above"), "o": (o, "below")}
+
+    pen.begin("block input")
+    pen.block(spec, "z", *z)
     pen.name("z", 2.2, 5.1)
+    routes = pen.stubs(spec, "z", *around["z"])
+
+    pen.begin("input gate")
+    pen.block(spec, "i", *i)
     pen.name("i", 3.75, 3.02, ha="right")
-    pen.name("f", 6.15, 7.78, ha="left")
-    pen.name("o", 10.15, 3.02, ha="left")
-    pen.name("c", 7.12, 5.05, ha="left")
-    pen.name("y", 11.45, 3.95)
     pen.node("z ⊙ i", 3.9, row)
-    pen.node("c⁻ ⊙ f", 5.4, loop)
-    pen.node("+", 5.4, row)
-    pen.node("h(c) ⊙ o", 10.0, row)
-    pen.cell(*c)
-    pen.squashing(spec.h, *h)
     pen.symbol("z", 3.44, 4.68)
     pen.symbol("i", 4.08, 3.55, ha="left")
-    pen.symbol("f", 5.58, 6.68, ha="left")
-    pen.symbol("o", 10.18, 3.55, ha="left")
-    pen.symbol("c⁻", 6.45, 6.4)
-    pen.symbol("c⁻", 5.75, 2.48, live="i" in spec.peepholes)
-    pen.symbol("c", 8.3, 2.48, live="o" in spec.peepholes)
-    pen.symbol("y", 11.45, row, size=12)
-    pen.legend(spec, 5.95, 1.3)
+    routes |= pen.stubs(spec, "i", *around["i"])
 
-    routes = pen.stubs(spec, "z", z, "left") | pen.stubs(spec, "i", i, "below")
-    routes |= pen.stubs(spec, "f", f, "above") | pen.stubs(spec, "o", o, "below")
+    pen.begin("forget gate")
+    pen.block(spec, "f", *f)
+    pen.name("f", 6.15, 7.78, ha="left")
+    pen.node("c⁻ ⊙ f", 5.4, loop)
+    pen.node("+", 5.4, row)
+    pen.cell(*c)
+    pen.name("c", 7.12, 5.05, ha="left")
+    pen.symbol("f", 5.58, 6.68, ha="left")
+    pen.symbol("c⁻", 6.45, 6.4)
     if spec.forget_gate == "coupled":
         pen.dot("i", 3.9, 3.4)
+    routes |= pen.stubs(spec, "f", *around["f"])
+
+    pen.begin("output gate")
+    pen.block(spec, "o", *o)
+    pen.name("o", 10.15, 3.02, ha="left")
+    pen.squashing(spec.h, *h)
+    pen.node("h(c) ⊙ o", 10.0, row)
+    pen.symbol("o", 10.18, 3.55, ha="left")
+    pen.symbol("y", 11.45, row, size=12)
+    pen.name("y", 11.45, 3.95)
+    routes |= pen.stubs(spec, "o", *around["o"])
+
     if spec.gate_recurrence:
-        for k, place, side in (("i", i, "left"), ("f", f, "left"), ("o", o, "right")):
+        for k, side in (("i", "left"), ("f", "left"), ("o", "right")):
             if k in spec.learned_gates:
-                routes |= pen.stubs(spec, k, place, side, [f"{a}⁻" for a in spec.learned_gates])
+                pen.begin(APPEARS[k])
+                routes |= pen.stubs(spec, k, around[k][0], side, [f"{a}⁻" for a in spec.learned_gates])
+
+    pen.begin("peepholes")
+    pen.symbol("c⁻", 5.75, 2.48, live="i" in spec.peepholes)
+    pen.symbol("c", 8.3, 2.48, live="o" in spec.peepholes)
+
+    pen.begin("block input")
+    pen.legend(wires(spec, pen.reached[-1]), 5.95, 1.3)
     see_c = dict(colour=colour("c"), width=1.4)
-    routes |= {
+    return routes | {
         "c⁻ → i": dict(points=[(6.78, 4.0), (6.78, low), (4.5, low)], **see_c),
         "c⁻ → f": dict(points=[(6.95, 5.8), (6.95, high), (6.0, high)], **see_c),
         "c → o": dict(points=[(7.12, 4.0), (7.12, low), (9.4, low)], **see_c),
@@ -194,7 +246,6 @@ def _lay_out_lstm(pen, spec):
         "o → h(c) ⊙ o": dict(points=[(10.0, 2.65), (10.0, 4.16)], colour=colour("o")),
         "h(c) ⊙ o → y": dict(points=[(10.24, row), (11.15, row)], colour=colour("y")),
     }
-    return routes
 
 
 def _lay_out_gru(pen, spec):
@@ -225,7 +276,7 @@ def _lay_out_gru(pen, spec):
     else:
         pen.symbol("u", 8.2, middle + 0.28)
         pen.box("1 − u", r"$1-\mathbf{u}^t$", 6.6, 6.7, size=(0.95, 0.5), letter="u")
-    pen.legend(spec, 0.45, 1.2)
+    pen.legend(wires(spec), 0.45, 1.2)
 
     routes = pen.stubs(spec, "r", r, "below") | pen.stubs(spec, "u", u, "left")
     routes |= pen.stubs(spec, "n", n, "below", "xb")
@@ -265,7 +316,7 @@ def _lay_out_rnn(pen, spec):
     if live:
         pen.dot("y", 8.3, row)
     pen.symbol("y⁻", 6.95, over + 0.32, size=12, live=live)
-    pen.legend(spec, 0.45, 1.2)
+    pen.legend(wires(spec), 0.45, 1.2)
     routes = pen.stubs(spec, "z", (5.6, row), "left", "xb", size=(2.0, 1.3), reach=1.6, fontsize=14)
     return routes | {
         "y⁻ → z": dict(points=[(8.3, row), (8.3, over), (5.6, over), (5.6, row + 0.65)], colour=colour("y")),
@@ -288,15 +339,27 @@ SHOWN = {
 
 
 class _Pen:
-    """Draws boxes, nodes, words and wires on one pair of axes, in the drawing's units."""
+    """Draws boxes, nodes, words and wires on one pair of axes, in the drawing's units.
 
-    def __init__(self, axes, bottom):
-        self.axes = axes
+    After ``begin(stage)`` it draws only if that stage is ``reached``.
+    """
+
+    def __init__(self, axes, bottom, reached):
+        self.axes, self.reached, self.draws = axes, reached, True
         axes.set(xlim=(0, WIDTH), ylim=(bottom, bottom + HEIGHT), aspect="equal")
         axes.set_axis_off()
 
+    def begin(self, stage):
+        self.draws = stage in self.reached
+
+    def patch(self, patch):
+        if self.draws:
+            self.axes.add_patch(patch)
+
     def text(self, x, y, words, size=9, colour="black", weight="normal", ha="center"):
-        return self.axes.text(
+        if not self.draws:
+            return
+        self.axes.text(
             x,
             y,
             words,
@@ -325,7 +388,7 @@ class _Pen:
         edge, inside = (colour(letter), tint(letter)) if letter else ("#777777", "#EEEEEE")
         shade = "black" if fill else ink(letter)
         width, height = size
-        self.axes.add_patch(
+        self.patch(
             FancyBboxPatch(
                 (x - width / 2, y - height / 2),
                 width,
@@ -357,16 +420,14 @@ class _Pen:
         self.box(letter or "h", words, x, y, size, letter or "c", fill=name != "linear", fontsize=fontsize)
 
     def cell(self, x, y):
-        self.axes.add_patch(
+        self.patch(
             Circle((x, y), 0.45, facecolor=tint("c"), edgecolor=colour("c"), linewidth=1.6, zorder=5, gid="c")
         )
         self.text(x, y, r"$\mathbf{c}^t$", size=13)
 
     def node(self, name, x, y):
         """A sum or a product, element by element."""
-        self.axes.add_patch(
-            Circle((x, y), 0.24, facecolor="white", edgecolor=WIRE, linewidth=1.4, zorder=5, gid=name)
-        )
+        self.patch(Circle((x, y), 0.24, facecolor="white", edgecolor=WIRE, linewidth=1.4, zorder=5, gid=name))
         if name == "+":
             strokes = [(0.13, 0), (0, 0.13)]
         else:
@@ -376,7 +437,7 @@ class _Pen:
 
     def dot(self, letter, x, y):
         """A place where a wire branches."""
-        self.axes.add_patch(Circle((x, y), 0.075, facecolor=colour(letter), edgecolor="none", zorder=4))
+        self.patch(Circle((x, y), 0.075, facecolor=colour(letter), edgecolor="none", zorder=4))
 
     def stubs(self, spec, block, place, side, sources=("x", "y⁻", "b"), size=BOX, reach=0.6, fontsize=10):
         """Labels of the sources that enter a block from one side, and the routes of their wires."""
@@ -425,11 +486,10 @@ class _Pen:
             path_effects=effects,
         )
         head = [(x1, y1), (bx - wide * dy, by + wide * dx), (bx + wide * dy, by - wide * dx)]
-        self.axes.add_patch(Polygon(head, closed=True, facecolor=colour, edgecolor="none", zorder=order))
+        self.patch(Polygon(head, closed=True, facecolor=colour, edgecolor="none", zorder=order))
 
-    def legend(self, spec, x, y):
-        """What dashes and grey mean, where the drawing has any."""
-        drawn = wires(spec)
+    def legend(self, drawn, x, y):
+        """What dashes and grey mean, where the wires that are drawn have any."""
         rows = [("peephole", colour("c"), 1.4, (0, (3.2, 1.6)))] * any(w.peephole and w.live for w in drawn)
         rows += [("cut", CUT, 1.0, "solid")] * any(not w.live for w in drawn)
         for j, (words, shade, width, dashes) in enumerate(rows):
@@ -443,7 +503,7 @@ class _Pen:
             codes += [Path.LINETO, Path.CURVE3, Path.CURVE3]
             vertices += [_towards(corner, before, radius), corner, _towards(corner, after, radius)]
         path = Path([*vertices, points[-1]], [*codes, Path.LINETO])
-        self.axes.add_patch(PathPatch(path, **{"fill": False, "capstyle": "butt", **style}))
+        self.patch(PathPatch(path, **{"fill": False, "capstyle": "butt", **style}))
 
 
 def _vector(symbol):
@@ -464,15 +524,17 @@ def _towards(a, b, distance):
 # What it says to those who do not see it.
 
 
-def alt_text(spec) -> str:
-    """The drawing in two sentences: what each block reads, and how the output comes about."""
+def alt_text(spec, stage=None) -> str:
+    """The drawing, up to a stage of it, in two sentences: what reads what, and what comes of it."""
     spec = as_spec(spec)
+    reached = _reached(spec, stage)
     if spec.family == "rnn":
         return (
             f"Diagram of the cell {spec.name}, a simple recurrent network without gates or cell: one block "
             f"({_function(spec.g)}) reads {_sources(spec, 'z')}, and its value is the output."
         )
-    gates = [NAMES[k].removesuffix(" gate") for k in spec.learned_gates]
+    drawn = [k for k in spec.learned_gates if not spec.has_cell or APPEARS[k] in reached]
+    gates = [NAMES[k].removesuffix(" gate") for k in drawn]
     parts = []
     if spec.has_cell:
         parts.append(f"the block input ({_function(spec.g)}) reads {_sources(spec, 'z')}")
@@ -483,7 +545,7 @@ def alt_text(spec) -> str:
         reading = f" read{s} {' and '.join(reads)}" if reads else f" read{s} no input"
         parts.append(f"{names} ({_function(spec.gate_activation)}){reading}")
     if spec.family == "lstm":
-        return _alt_lstm(spec, parts)
+        return _alt_lstm(spec, parts, reached)
     when, product = (
         ("after", "the reset gate times the recurrent product")
         if spec.family == "gru"
@@ -499,22 +561,27 @@ def alt_text(spec) -> str:
     )
 
 
-def _alt_lstm(spec, parts):
-    if spec.peepholes:
+def _alt_lstm(spec, parts, reached):
+    whole = reached == STAGES
+    if spec.peepholes and whole:
         one = len(spec.peepholes) == 1
         parts.append(f"{'a peephole' if one else 'peepholes'} from the cell to {_list(spec.peepholes)}")
     kinds = zip(GATES, (spec.input_gate, spec.forget_gate, spec.output_gate))
-    parts += [f"the {NAMES[k]} is always 1" for k, kind in kinds if kind == "one"]
-    if spec.forget_gate == "coupled":
+    parts += [f"the {NAMES[k]} is always 1" for k, kind in kinds if kind == "one" and APPEARS[k] in reached]
+    if spec.forget_gate == "coupled" and "forget gate" in reached:
         parts.append("the forget gate is 1 minus the input gate")
-    if spec.start == "zero_gates":
+    if spec.start == "zero_gates" and whole:
         parts.append("all parameters of the gates start at zero")
     value = "the cell" if spec.h == "linear" else f"{_function(spec.h)} of the cell"
-    return (
-        f"Diagram of the LSTM cell {spec.name}: {'; '.join(parts)}. The cell adds the block input times the "
-        f"input gate to its value one step before times the forget gate, and the output is the output gate "
-        f"times {value}."
-    )
+    kept = "its value one step before times the forget gate"
+    cell = f"The cell adds the block input times the input gate to {kept}"
+    outcome = {
+        "block input": "Nothing else is drawn yet",
+        "input gate": "The block input is multiplied by the input gate",
+        "forget gate": cell,
+    }.get(reached[-1], f"{cell}, and the output is the output gate times {value}")
+    so_far = "" if whole else f", drawn up to the {reached[-1]}"
+    return f"Diagram of the LSTM cell {spec.name}{so_far}: {'; '.join(parts)}. {outcome}."
 
 
 def _function(name):

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from lstm_tutorial.colours import GATE_COLOURS, OKABE_ITO, colour, ink, tint
-from lstm_tutorial.diagram import CUT, alt_text, diagram, wires
+from lstm_tutorial.diagram import APPEARS, CUT, STAGES, alt_text, diagram, wires
 from lstm_tutorial.spec import SQUASHING, CellSpec, variants
 
 INVENTED = [
@@ -28,6 +28,9 @@ INVENTED = [
 ]
 CELLS = [*variants.values(), *INVENTED]
 each_cell = pytest.mark.parametrize("spec", CELLS, ids=[s.name for s in CELLS])
+LSTMS = [spec for spec in CELLS if spec.has_cell]
+each_lstm = pytest.mark.parametrize("spec", LSTMS, ids=[s.name for s in LSTMS])
+each_stage = pytest.mark.parametrize("stage", STAGES)
 
 
 once = cache(diagram)
@@ -220,7 +223,10 @@ def test_every_squashing_function_has_its_own_sign():
 
 @each_cell
 def test_no_label_overlaps_another_or_a_wire_or_the_edge(spec):
-    figure = once(spec)
+    labels_are_free(once(spec))
+
+
+def labels_are_free(figure):
     assert pixels(figure).shape == (450, 600, 4)
     labels, frames = texts(figure), in_boxes(figure)
     for j, (one, box) in enumerate(labels):
@@ -247,6 +253,73 @@ def test_words_stay_inside_their_boxes(spec):
 @each_cell
 def test_letters_are_large_enough(spec):
     assert min(t.get_fontsize() for t in once(spec).axes[0].texts) >= 8
+
+
+# It grows.
+
+
+def labels(figure):
+    """Every label with its place, but for those that say what is drawn and how."""
+    return {
+        (t.get_text(), t.get_position())
+        for t in figure.axes[0].texts
+        if not t.get_text().startswith("up to the ") and t.get_text() not in ("cut", "peephole")
+    }
+
+
+@each_lstm
+def test_stages_only_add_and_end_at_the_whole(spec):
+    """What is drawn once stays, at the same place; the last stage is the drawing without stages."""
+    drawn = [{(w.id, w.live) for w in wires(spec, stage)} for stage in STAGES]
+    grown = [labels(once(spec, stage)) for stage in STAGES]
+    for k in range(len(STAGES) - 1):
+        assert drawn[k] < drawn[k + 1] and grown[k] < grown[k + 1]
+    assert wires(spec, STAGES[-1]) == wires(spec)
+    assert np.array_equal(pixels(once(spec, STAGES[-1])), pixels(once(spec)))
+
+
+@each_lstm
+def test_a_stage_shows_its_wires_and_nodes_and_no_others(spec):
+    for k, stage in enumerate(STAGES):
+        figure = once(spec, stage)
+        assert set(drawn_wires(figure)) == {w.id for w in wires(spec, stage)}
+        nodes = {node for node in APPEARS if node != "y" and APPEARS[node] in STAGES[: k + 1]}
+        assert set(drawn_nodes(figure)) == nodes  # y is a letter
+
+
+def test_each_stage_brings_the_parameters_of_its_equation():
+    """Counted in the equations: W, R and b of one block at a time, and the three peepholes at the end."""
+    parameters = [[w.parameter for w in wires("vanilla", stage) if w.parameter] for stage in STAGES]
+    new = [sorted(set(after) - set(before)) for before, after in zip([[], *parameters], parameters)]
+    assert new == [[f"R_{k}", f"W_{k}", f"b_{k}"] for k in "zifo"] + [["p_f", "p_i", "p_o"]]
+
+
+@each_stage
+@pytest.mark.parametrize("spec", [variants["vanilla"], variants["cifg"], variants["fgr"], INVENTED[0]])
+def test_a_stage_can_be_read(spec, stage):
+    labels_are_free(once(spec, stage))
+
+
+def test_a_stage_in_words():
+    said = [alt_text("vanilla", stage) for stage in STAGES]
+    assert len(set(said)) == len(said) and said[-1] == alt_text("vanilla")
+    for stage, words in zip(STAGES, said[:-1]):
+        assert f"drawn up to the {stage}: " in words and "peephole" not in words
+        assert words.count(". ") == 1 and words.endswith(".") and len(words) < 600
+        assert once(variants["vanilla"], stage).alt == words
+    assert "gate" not in said[0].split(": ")[1]
+    assert "forget" not in said[1] and "output gate" not in said[2]
+    assert "always 1" not in alt_text("nog", "forget gate") and "always 1" in alt_text("nog", "output gate")
+    assert "1 minus" not in alt_text("cifg", "input gate") and "1 minus" in alt_text("cifg", "forget gate")
+
+
+def test_stages_that_mean_nothing_are_refused():
+    with pytest.raises(ValueError, match="a stage is one of block input, .*, not 'cell'"):
+        diagram("vanilla", "cell")
+    for key in ("gru", "srnn"):
+        for function in (diagram, wires, alt_text):
+            with pytest.raises(ValueError, match=f"only an LSTM is drawn in stages, and '{key}'"):
+                function(key, "input gate")
 
 
 # It behaves.
