@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 DPI = 150  # pixels an inch, shown at 100: sharp on the finer screens of today
-SHADES = 128  # enough for plots, at a third of the size
 
 
 class Picture(Figure):
@@ -77,10 +76,7 @@ def _png(figure):
     file = BytesIO()
     figure.savefig(file, format="png", dpi=DPI)
     small = BytesIO()
-    image = (
-        Image.open(file)
-        .convert("RGB")
-        .quantize(SHADES, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    )
+    # Median cut keeps every colour that fills an area as it is, and rounds those at the edges of letters.
+    image = Image.open(file).convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     image.save(small, format="png", optimize=True)
     return small.getvalue()

@@ -12,6 +12,7 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 from PIL import Image
 
+from lstm_tutorial.diagram import diagram
 from lstm_tutorial.picture import Picture, show
 from lstm_tutorial.widgets import explore
 
@@ -67,15 +68,18 @@ def test_same_picture_same_bytes():
     assert shown(line()).data["image/png"] == shown(line()).data["image/png"]
 
 
-def test_fewer_colours_do_not_change_what_is_seen():
-    picture = line()
-    picture.axes[0].plot([0, 1], [1, 0], color="#D55E00")
+def test_fewer_colours_change_no_area_and_next_to_nothing_else():
+    picture = diagram("cifg")  # tints of all gates, some of them near to one another
     picture.draw_without_rendering()
     whole = BytesIO()
     picture.savefig(whole, format="png", dpi=150)
-    before = np.asarray(Image.open(whole).convert("RGB"), float)
-    after = np.asarray(Image.open(BytesIO(shown(picture).data["image/png"])).convert("RGB"), float)
-    assert np.abs(before - after).max() < 16
+    before = np.asarray(Image.open(whole).convert("RGB"), int).reshape(-1, 3)
+    after = np.asarray(Image.open(BytesIO(shown(picture).data["image/png"])).convert("RGB"), int)
+    colours, which, counts = np.unique(before, axis=0, return_inverse=True, return_counts=True)
+    areas = counts[which] > 0.001 * len(before)
+    assert len(colours) > 1000 and areas.mean() > 0.9
+    assert (before[areas] == after.reshape(-1, 3)[areas]).all()
+    assert np.abs(before - after.reshape(-1, 3)).mean() < 0.1
 
 
 def test_a_figure_of_pyplot_is_closed():
