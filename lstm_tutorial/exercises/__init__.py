@@ -19,6 +19,7 @@ says what is wrong with it:
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -44,9 +45,10 @@ class Outcome:
     reason: str = ""
 
     def __str__(self):
+        stop = "" if self.reason.endswith(("?", "!", ".")) else "."
         end = {
-            NOT_YET: "not solved yet. The chapter goes on with its own solution.",
-            WRONG: f"wrong, because {self.reason}. The chapter goes on with its own solution.",
+            NOT_YET: f"not solved yet{self.reason}. The chapter goes on with its own solution.",
+            WRONG: f"wrong, because {self.reason}{stop} The chapter goes on with its own solution.",
             RIGHT: "right ✓",
         }
         return f"Exercise {self.name}: {end[self.verdict]}"
@@ -98,7 +100,7 @@ def judge(name, answer):
     except Wrong as reason:
         return Outcome(name, WRONG, str(reason))
     except _NotYet:
-        return Outcome(name, NOT_YET)
+        return Outcome(name, NOT_YET, ": it returns nothing")
     except _NoSuchExercise:
         raise
     except Exception as problem:  # whatever a reader's code does
@@ -124,12 +126,32 @@ class _NotYet(Exception):
     pass
 
 
-def attempt(answer, *arguments):
-    """Call a reader's function. An untouched stub returns None: then the exercise is not solved yet."""
+def attempt(answer, *arguments, may_change=False):
+    """Call a reader's function. An untouched stub returns None: then the exercise is not solved yet.
+
+    An answer that writes into its arguments is wrong, unless it ``may_change`` them: it would be right once,
+    and spoil what comes after.
+    """
+    before = deepcopy(arguments)
     given = answer(*arguments)
     if given is None:
         raise _NotYet
+    expect(
+        may_change or _same(arguments, before),
+        "it changes its arguments in place (as a *= b does), and the chapter needs them again",
+    )
     return given
+
+
+def _same(a, b):
+    """Whether nested arguments still hold what they held."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
+    if isinstance(a, (tuple, list)):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, np.ndarray):
+        return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+    return True  # numbers and words cannot change, other things are not looked into
 
 
 def _unsolved(answer):
