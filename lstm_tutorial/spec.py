@@ -29,7 +29,7 @@ class CellSpec:
     ----------
     name : what to call it.
     family : ``lstm``; ``gru`` (torch's: reset after the recurrent product); ``gru_reset_before``
-        (seed 001's, Cho et al. 2014); ``rnn`` (no gates at all: y = g(W_z x + R_z y⁻ + b_z)).
+        (seed 001's, Chung et al. 2014); ``rnn`` (no gates at all: y = g(W_z x + R_z y⁻ + b_z)).
     input_gate, output_gate : ``learned``, or ``one`` for a gate that is always open.
     forget_gate : ``learned``, ``one``, or ``coupled`` for f = 1 − i.
     gate_reads, content_reads : which of x, y (the output one step before) and b (a bias) the gates
