@@ -14,7 +14,7 @@ from . import numpy_lstm
 from .spec import as_spec
 from .tables import Table
 
-STEP = 1e-5  # of the central differences: rounding and curvature are both near 1e-10 there
+STEP = 1e-5  # of the central differences: rounding and the third derivative are both near 1e-10 there
 KINKED = ("relu", "hard_sigmoid")
 WITHIN = {"differences": 1e-6, "autograd": 1e-10}
 

@@ -6,8 +6,8 @@
 ``gru``: torch's and cuDNN's, where r acts after the recurrent product:
     n = g(W_n x + b_n + r ⊙ (R_n y⁻ + b_Rn))        y = (1 − u) ⊙ n + u ⊙ y⁻
 
-``gru_reset_before``: seed 001, equations (2) to (8), as in Chung et al. 2014, where r acts before it (in Cho et al.
-2014 too, but there u weights the old state):
+``gru_reset_before``: seed 001, equations (2) to (8), as in Chung et al. 2014, where r acts before it
+(in Cho et al. 2014 too, but there u weights the old state):
     n = g(W_n x + R_n (r ⊙ y⁻) + b_n)               y = (1 − u) ⊙ y⁻ + u ⊙ n
 """
 

@@ -1,6 +1,7 @@
 """Chapter 03: lines of the backward pass, a diagnosis, and a check that is too weak."""
 
 from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 
@@ -34,6 +35,35 @@ def _slope(loss, at):
 
 def _shape(got, shape, what):
     expect(np.shape(got) == shape, f"{what} has the shape {shape}, not {np.shape(got)}")
+
+
+def _by_term(answer, given, deltas):
+    """{δ: what an answer gives with all other δ's at zero}: its terms, since a line is linear in its δ's."""
+
+    def alone(name):
+        return attempt(answer, *(0 * v if k in deltas and k != name else v for k, v in given.items()))
+
+    return {name: np.asarray(alone(name)) for name in deltas}
+
+
+def _none_wrong(found, terms, ways, special=None):
+    """Raise Wrong for the first term that is not what it should be, by the name of its way.
+
+    found, terms: {δ: array}, the answer's and what belongs there; ways: {δ: where it comes from, in words}
+    special:      {δ: what to say where its term is neither missing nor turned round}
+    """
+    gone = [name for name in terms if not found[name].any()]
+    expect(len(gone) != 1, f"one way is missing, the one {ways[gone[0]] if gone else ''}")
+    expect(not gone, f"{len(gone)} ways are missing: {'; '.join(ways[name] for name in gone)}")
+    for name, term in terms.items():
+        expect(not near(found[name], -term, _WITHIN), f"the way {ways[name]}, has the wrong sign")
+    for name, term in terms.items():
+        ask = (special or {}).get(name, f"by what is {name} multiplied there?")
+        expect(
+            near(found[name], term, _WITHIN),
+            f"its term with {name} is not right, the way {ways[name]}: {ask}",
+        )
+    expect(False, "each of its terms is right where it stands alone: how do several readers go together?")
 
 
 @exercise("03.1", reference=lambda dy, h_c, o: dy * h_c * o * (1 - o))
@@ -88,38 +118,85 @@ def delta_c(answer):
     do_bar = dy * h_c * o * (1 - o)
     di_bar_next = dc_next * z_next * i_next * (1 - i_next)
     df_bar_next = dc_next * c * f_next * (1 - f_next)
-    given = (dy, o, h_c, p_o, do_bar, p_i, di_bar_next, p_f, df_bar_next, dc_next, f_next)
-    got = attempt(answer, *given)
+    given = dict(dy=dy, o=o, h_c=h_c, p_o=p_o, do_bar=do_bar, p_i=p_i, di_bar_next=di_bar_next)
+    given |= dict(p_f=p_f, df_bar_next=df_bar_next, dc_next=dc_next, f_next=f_next)
+    got = attempt(answer, *given.values())
     _shape(got, c.shape, "δc")
+    if near(got, due, _WITHIN):
+        return
 
     terms = {
-        "to y, through h": dy * o * (1 - h_c**2),
-        "to this step's output gate, through the peephole p_o": p_o * do_bar,
-        "to the next step's input gate, through the peephole p_i": p_i * di_bar_next,
-        "to the next step's forget gate, through the peephole p_f": p_f * df_bar_next,
-        "to the next cell": dc_next * f_next,
+        "dy": dy * o * (1 - h_c**2),
+        "do_bar": p_o * do_bar,
+        "di_bar_next": p_i * di_bar_next,
+        "df_bar_next": p_f * df_bar_next,
+        "dc_next": dc_next * f_next,
     }
-    for way, term in terms.items():
-        expect(not near(got, due - term, _WITHIN), f"one way is missing, the one {way}")
-        expect(not near(got, due - 2 * term, _WITHIN), f"the way {way}, has the wrong sign")
-    both = terms["to the next step's input gate, through the peephole p_i"]
-    both = both + terms["to the next step's forget gate, through the peephole p_f"]
+    found = _by_term(answer, given, terms)
+    gone = {name for name in terms if not found[name].any()}
     expect(
-        not near(got, due - both - terms["to the next cell"], _WITHIN),
+        gone != {"di_bar_next", "df_bar_next", "dc_next"},
         "nothing comes back from the next step, and three of the five ways lead there",
     )
-    expect(not near(got, due - both, _WITHIN), "the two peepholes into the next step are missing")
+    expect(gone != {"di_bar_next", "df_bar_next"}, "the two peepholes into the next step are missing")
     expect(
-        not near(got, due + dy * o * h_c**2, _WITHIN),
-        "h has a slope: how much does tanh(c) change with c?",
+        not near(found["di_bar_next"], p_f * di_bar_next, _WITHIN)
+        or not near(found["df_bar_next"], p_i * df_bar_next, _WITHIN),
+        "each peephole belongs to its own gate, and here p_i and p_f have changed places",
+    )
+    expect(not near(found["dy"], dy * o, _WITHIN), "h has a slope: how much does tanh(c) change with c?")
+    expect(
+        not near(found["dy"], dy * (1 - h_c**2), _WITHIN),
+        "its term with dy lacks a factor: y is a product, and h(c) is read with the strength of the other",
+    )
+    expect(not near(found["dy"], dy * o * (1 - h_c), _WITHIN), "1 − h(c) is not the slope of tanh")
+    special = {"dc_next": "c enters the next cell multiplied by something: by what?"}
+    _none_wrong(found, terms, _WAYS_OF_C, special)
+
+
+_WAYS_OF_C = {
+    "dy": "to y, through h",
+    "do_bar": "to this step's output gate, through the peephole p_o",
+    "di_bar_next": "to the next step's input gate, through the peephole p_i",
+    "df_bar_next": "to the next step's forget gate, through the peephole p_f",
+    "dc_next": "to the next cell",
+}
+
+
+def _back_to_c(dc, f, p_i, di_bar, p_f, df_bar):
+    return dc * f + p_i * di_bar + p_f * df_bar
+
+
+@exercise("03.3", reference=_back_to_c)
+def back_to_c(answer):
+    """dc⁻ of the first step, the gradient of c_0, against differences of a whole cell in c_0."""
+    problem = draw_problem("vanilla", np.random.default_rng(4), steps=3, hidden_size=_H, batch_size=_B)
+    due = _slope(lambda c: replace(problem, state=(problem.state[0], c)).loss(), problem.state[1])
+    d, v, p = right(problem), right.values(problem)[0], problem.params
+    dc, di_bar, df_bar = d["c"][0], d["i_bar"][0], d["f_bar"][0]
+    given = dict(dc=dc, f=v.f, p_i=p["p_i"], di_bar=di_bar, p_f=p["p_f"], df_bar=df_bar)
+    got = attempt(answer, *given.values())
+    _shape(got, due.shape, "dc⁻")
+    if near(got, due, _WITHIN):
+        return
+
+    terms = {"dc": dc * v.f, "di_bar": p["p_i"] * di_bar, "df_bar": p["p_f"] * df_bar}
+    found = _by_term(answer, given, terms)
+    expect(
+        found["di_bar"].any() or found["df_bar"].any() or not near(found["dc"], terms["dc"], _WITHIN),
+        "c⁻ is read in three places, and this is one: who else sees it?",
     )
     expect(
-        not near(got, due + dc_next * (1 - f_next), _WITHIN),
-        "c enters the next cell multiplied by something: by what?",
+        not near(found["di_bar"], p["p_f"] * di_bar, _WITHIN)
+        or not near(found["df_bar"], p["p_i"] * df_bar, _WITHIN),
+        "each peephole belongs to its own gate, and here they have changed places",
     )
-    c_next = z_next * i_next + c * f_next
-    expect(not near(got, due - terms["to the next cell"] + dc_next * c_next, _WITHIN), "c_next is no slope")
-    expect(near(got, due, _WITHIN), "it differs from what nudging c does to the loss")
+    ways = {
+        "dc": "into the new cell",
+        "di_bar": "into the input gate, which sees c⁻ through p_i",
+        "df_bar": "into the forget gate, which sees c⁻ through p_f",
+    }
+    _none_wrong(found, terms, ways, {"dc": "c⁻ enters the new cell multiplied by something: by what?"})
 
 
 def _peephole_gradients(di_bar, df_bar, do_bar, c, c_0):
@@ -127,19 +204,23 @@ def _peephole_gradients(di_bar, df_bar, do_bar, c, c_0):
     return (di_bar * c_prev).sum((0, 1)), (df_bar * c_prev).sum((0, 1)), (do_bar * c).sum((0, 1))
 
 
-@exercise("03.3", reference=_peephole_gradients)
+@exercise("03.4", reference=_peephole_gradients)
 def peephole_gradients(answer):
     """δp_i, δp_f, δp_o: what p ⊙ cell adds to the pre-activations, against differences."""
     d = {k: _draw(_T, _B, _H) for k in "ifo"}
     c, c_0 = _draw(_T, _B, _H), _draw(_B, _H)
     seen = {"i": np.stack([c_0, *c[:-1]]), "f": np.stack([c_0, *c[:-1]]), "o": c}
     got = attempt(answer, d["i"], d["f"], d["o"], c, c_0)
-    expect(
-        isinstance(got, tuple | list) and len(got) == 3, "it should return three arrays, (δp_i, δp_f, δp_o)"
-    )
+    several = isinstance(got, tuple | list | np.ndarray) and np.shape(got) != ()
+    expect(several and len(got) == 3, "it should return three arrays, (δp_i, δp_f, δp_o)")
+    slopes = {k: _slope(lambda p, k=k: (d[k] * (p * seen[k])).sum(), np.zeros(_H)) for k in "ifo"}
+    for order in permutations("ifo"):
+        expect(
+            order == tuple("ifo") or not all(near(g, slopes[k], _WITHIN) for k, g in zip(order, got)),
+            "all three are right, but stand in another order than (δp_i, δp_f, δp_o)",
+        )
     for k, g in zip("ifo", got):
-        name, g = f"δp_{k}", np.asarray(g)
-        due = _slope(lambda p: (d[k] * (p * seen[k])).sum(), np.zeros(_H))  # noqa: B023
+        name, g, due = f"δp_{k}", np.asarray(g), slopes[k]
         expect(
             g.shape != (_T, _B, _H),
             f"{name} is summed over nothing: one peephole serves all steps and all sequences",
@@ -156,40 +237,16 @@ def peephole_gradients(answer):
         )
         without = (d[k][1:] * c[:-1]).sum((0, 1))
         expect(k == "o" or not near(g, without, _WITHIN), f"{name} leaves out the first step, which saw c_0")
+        rolled = (d[k] * np.roll(c, 1, axis=0)).sum((0, 1))
+        expect(
+            k == "o" or not near(g, rolled, _WITHIN),
+            f"{name} pairs the first step with the last cell, as np.roll does: that step saw another one",
+        )
         later = (d[k][:-1] * c[1:]).sum((0, 1))
         expect(not near(g, later, _WITHIN), f"{name} is shifted the wrong way: no gate sees a later cell")
         expect(not near(g, due / _B, _WITHIN), f"{name} is averaged over the sequences: the loss is a sum")
         expect(not near(g, d[k].sum((0, 1)), _WITHIN), f"{name} is δb_{k}: where is the cell?")
         expect(near(g, due, _WITHIN), f"{name} differs from what central differences measure")
-
-
-def _gradient_of_c_0(dc, f, p_i, di_bar, p_f, df_bar):
-    return dc * f + p_i * di_bar + p_f * df_bar
-
-
-@exercise("03.4", reference=_gradient_of_c_0)
-def gradient_of_c_0(answer):
-    """dc_0 from the deltas of the first step, against differences of a whole cell in c_0."""
-    problem = draw_problem("vanilla", np.random.default_rng(4), steps=3, hidden_size=_H, batch_size=_B)
-    due = _slope(lambda c: replace(problem, state=(problem.state[0], c)).loss(), problem.state[1])
-    d, v, p = right(problem), right.values(problem)[0], problem.params
-    dc, di_bar, df_bar = d["c"][0], d["i_bar"][0], d["f_bar"][0]
-    got = attempt(answer, dc, v.f, p["p_i"], di_bar, p["p_f"], df_bar)
-    _shape(got, due.shape, "dc_0")
-    expect(
-        not near(got, dc * v.f, _WITHIN), "c_0 is read in three places, and this is one: who else sees it?"
-    )
-    expect(not near(got, due - p["p_i"] * di_bar, _WITHIN), "the input gate sees c_0, too")
-    expect(not near(got, due - p["p_f"] * df_bar, _WITHIN), "the forget gate sees c_0, too")
-    expect(
-        not near(got, due - dc * v.f, _WITHIN), "c_0 goes on into c, multiplied by something: that is missing"
-    )
-    expect(not near(got, due - dc * v.f + dc, _WITHIN), "c_0 enters c multiplied by something: by what?")
-    expect(
-        not near(got, dc * v.f + p["p_i"] * df_bar + p["p_f"] * di_bar, _WITHIN),
-        "each peephole belongs to its own gate, and here they have changed places",
-    )
-    expect(near(got, due, _WITHIN), "it differs from what nudging c_0 does to the loss")
 
 
 class _Somebodys(Backward):

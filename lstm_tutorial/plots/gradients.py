@@ -56,16 +56,15 @@ def fan_out(letter, line):
             bbox=dict(facecolor="white", edgecolor="none", pad=1.5),
         )
         _node(axes, *end, label, shade, square=True)
-    axes.text(
-        5,
-        -0.8,
-        f"${letter}^{{\\,t}}$ has {_COUNT[len(readers)]} readers, so $\\delta {letter}^{{\\,t}}$ has "
-        f"{_COUNT[len(readers)]} terms",
-        ha="center",
-        va="center",
-        fontsize="large",
-    )
+    before, last = _terms(readers)
+    title = f"$\\delta {letter}^{{\\,t}}$: {before} terms before the last step, {last} at it"
+    axes.text(5, -0.8, title, ha="center", va="center", fontsize="large")
     return figure
+
+
+def _terms(readers):
+    """How many terms a δ has before the last step, and how many at it, in words."""
+    return _COUNT[sum(when < 2 for _, when, _ in readers)], _COUNT[sum(when != 1 for _, when, _ in readers)]
 
 
 _COUNT = "no one two three four five six seven eight".split()
@@ -104,9 +103,10 @@ def _fan_out_alt(letter, readers):
     for name, when, factor in readers:
         who = {"": "the loss", "T": "whatever follows the last step"}.get(name, name)
         said.append(f"{who}{' of the next step' if when == 1 else ''} ({factor})")
+    before, last = _terms(readers)
     return (
-        f"Arrows from {letter} of step t to its {len(readers)} readers, with what multiplies error "
-        f"on its way back: {', '.join(said)}."
+        f"Arrows from {letter} of step t to its {len(readers)} readers, {before} before the last step and "
+        f"{last} at it, with what multiplies error on its way back: {', '.join(said)}."
     )
 
 
@@ -135,7 +135,12 @@ def step_sizes(steps, errors, title=""):
     axes.legend(frameon=False, loc="upper right", title="arithmetic in", ncols=2)
     axes.text(0.03, 0.06, "too small: rounding,\nerror ∝ 1/ε", transform=axes.transAxes, color=GREY)
     axes.text(
-        0.97, 0.06, "too large: curvature,\nerror ∝ ε²", transform=axes.transAxes, color=GREY, ha="right"
+        0.97,
+        0.06,
+        "too large: third derivative,\nerror ∝ ε²",
+        transform=axes.transAxes,
+        color=GREY,
+        ha="right",
     )
     return figure
 

@@ -3,7 +3,7 @@
 _C = "def delta_c(dy, o, h_c, p_o, do_bar, p_i, di_bar_next, p_f, df_bar_next, dc_next, f_next): return "
 _P = "def peephole_gradients(di_bar, df_bar, do_bar, c, c_0): "
 _BEFORE = _P + "b = np.concatenate([c_0[None], c[:-1]]); "
-_C_0 = "def gradient_of_c_0(dc, f, p_i, di_bar, p_f, df_bar): return "
+_BACK = "def back_to_c(dc, f, p_i, di_bar, p_f, df_bar): return "
 
 WRONG = {
     "03.1": [
@@ -42,10 +42,63 @@ WRONG = {
             " + dc_next * f_next",
             "wrong sign",
         ),
+        (
+            _C + "dy * o * (1 - h_c**2) + p_o * do_bar + p_f * di_bar_next + p_i * df_bar_next"
+            " + dc_next * f_next",
+            "changed places",
+        ),
+        (
+            _C + "dy * o * (1 - h_c) + p_o * do_bar + p_i * di_bar_next + p_f * df_bar_next"
+            " + dc_next * f_next",
+            "not the slope of tanh",
+        ),
+        (
+            _C + "dy * (1 - h_c**2) + p_o * do_bar + p_i * di_bar_next + p_f * df_bar_next"
+            " + dc_next * f_next",
+            "y is a product",
+        ),
+        (
+            _C + "dy * o * (1 - h_c**2) + do_bar + p_i * di_bar_next + p_f * df_bar_next + dc_next * f_next",
+            "its term with do_bar",
+        ),
+        (
+            _C + "dy * o * (1 - h_c**2) + p_o * do_bar + p_i * di_bar_next + p_f * df_bar_next"
+            " + dc_next * (1 - f_next)",
+            "its term with dc_next",
+        ),
+        (
+            _C + "dy * o * (1 - h_c**2) + p_o * do_bar + p_i * di_bar_next + p_f * df_bar_next"
+            " + dc_next * f_next * o",
+            "its term with dc_next",
+        ),
+        (
+            _C + "dy * o * (1 - h_c**2) + p_o * do_bar + p_i * di_bar_next + p_f * df_bar_next * o"
+            " + dc_next * f_next",
+            "its term with df_bar_next",
+        ),
+        (
+            _C + "np.maximum(dy * o * (1 - h_c**2), 0) + np.minimum(dy * o * (1 - h_c**2), 0) + p_o * do_bar"
+            " + p_i * di_bar_next + p_f * df_bar_next + dc_next * f_next + dy * dc_next",
+            "how do several readers go together",
+        ),
         (_C + "(dy * o * (1 - h_c**2)).sum(0)", "has the shape"),
-        (_C + "dc_next", "nudging c"),
+        (_C + "dc_next", "4 ways are missing"),
     ],
     "03.3": [
+        (_BACK + "dc * f", "in three places"),
+        (_BACK + "dc * f + p_f * df_bar", "into the input gate"),
+        (_BACK + "dc * f + p_i * di_bar", "into the forget gate"),
+        (_BACK + "p_i * di_bar + p_f * df_bar", "the one into the new cell"),
+        (_BACK + "dc + p_i * di_bar + p_f * df_bar", "by what?"),
+        (_BACK + "dc * f + p_i * df_bar + p_f * di_bar", "changed places"),
+        (_BACK + "(dc * f + p_i * di_bar + p_f * df_bar).sum(0)", "has the shape"),
+        (_BACK + "dc * (1 - f) + p_i * di_bar + p_f * df_bar", "by what?"),
+        (_BACK + "dc * f - p_i * di_bar + p_f * df_bar", "wrong sign"),
+        (_BACK + "dc * f + di_bar + p_f * df_bar", "its term with di_bar"),
+        (_BACK + "dc * f + p_i * di_bar + p_f * df_bar * f", "its term with df_bar"),
+        (_BACK + "dc", "2 ways are missing"),
+    ],
+    "03.4": [
         (
             _P + "return tuple((d * c).sum((0, 1)) for d in (di_bar, df_bar, do_bar))",
             "the cell before the step",
@@ -68,18 +121,22 @@ WRONG = {
             _P + "return tuple((d[:-1] * c[1:]).sum((0, 1)) for d in (di_bar, df_bar, do_bar))",
             "shifted the wrong way",
         ),
+        (
+            _P + "b = np.roll(c, 1, axis=0); "
+            "return (di_bar * b).sum((0, 1)), (df_bar * b).sum((0, 1)), (do_bar * c).sum((0, 1))",
+            "as np.roll does",
+        ),
+        (
+            _BEFORE + "return (do_bar * c).sum((0, 1)), (di_bar * b).sum((0, 1)), (df_bar * b).sum((0, 1))",
+            "another order",
+        ),
+        (
+            _BEFORE + "return np.array([(d * b).sum((0, 1)) for d in (di_bar, df_bar, do_bar)])",
+            "the new cell",
+        ),
         (_BEFORE + "return (di_bar * b).sum((0, 1))", "three arrays"),
+        (_BEFORE + "return (di_bar * b).sum()", "three arrays"),
         (_BEFORE + "return tuple((d * b).sum() for d in (di_bar, df_bar, do_bar))", "has the shape (2,)"),
-    ],
-    "03.4": [
-        (_C_0 + "dc * f", "in three places"),
-        (_C_0 + "dc * f + p_f * df_bar", "input gate sees c_0"),
-        (_C_0 + "dc * f + p_i * di_bar", "forget gate sees c_0"),
-        (_C_0 + "p_i * di_bar + p_f * df_bar", "that is missing"),
-        (_C_0 + "dc + p_i * di_bar + p_f * df_bar", "by what?"),
-        (_C_0 + "dc * f + p_i * df_bar + p_f * di_bar", "changed places"),
-        (_C_0 + "(dc * f + p_i * di_bar + p_f * df_bar).sum(0)", "has the shape"),
-        (_C_0 + "dc", "nudging c_0"),
     ],
     "03.5": [
         ("suspect = 'c'", "δc is right at the last step"),
