@@ -6,7 +6,7 @@ The study is data: its rows, its configurations, what was published. :func:`plan
 from dataclasses import replace
 
 from ..spec import variants
-from .runner import Run
+from .record import Run
 
 STUDY = "ptb-ablation"
 

@@ -1,7 +1,6 @@
 """Doing the runs of a study: each once, resumable, and into the ledger as it finishes."""
 
 import sys
-from dataclasses import dataclass, field
 
 import torch
 from safetensors.torch import save_file
@@ -9,23 +8,9 @@ from tqdm import tqdm
 
 from .. import ledger
 from ..training import train
+from .record import Run, enter, summary
 
-
-@dataclass(frozen=True)
-class Run:
-    """One run before it is run: a row of a study, with every hyper-parameter in ``settings``."""
-
-    study: str
-    variant: str
-    seed: int
-    mode: str
-    settings: dict = field(hash=False)
-
-    def id_on(self, corpus):
-        """The run's name in the ledger when it is run on a corpus."""
-        return ledger.run_id(
-            self.study, self.variant, self.seed, corpus.name, corpus.sha256, self.mode, self.settings
-        )
+__all__ = ["Run", "enter", "perform", "summary"]
 
 
 def perform(run, corpus, engine="auto", device="cpu", say=print):
@@ -43,40 +28,13 @@ def perform(run, corpus, engine="auto", device="cpu", say=print):
     say(f"{label}: {'going on from its checkpoint' if checkpoint.exists() else 'starting'}.")
     with _Bar(label, run.settings["max_max_epoch"]) as bar:
         outcome = train(corpus, run.variant, run.settings, run.seed, engine, device, checkpoint, bar)
-    record = {
-        "run_id": identity,
-        "study": run.study,
-        "variant": run.variant,
-        "seed": run.seed,
-        "data": corpus.name,
-        "data_sha256": corpus.sha256,
-        "mode": run.mode,
-        "settings": run.settings,
-        "metrics": outcome.metrics,
-        "epochs": outcome.epochs,
-        "parameters": outcome.parameters,
-        "engine": outcome.engine,
-        "device": _device_name(device),
-        "seconds": round(outcome.seconds, 1),
-        "status": outcome.status,
-        **ledger.where_run(torch.get_num_threads()),
-    }
     weights = {name: p.detach().cpu().contiguous() for name, p in outcome.model.named_parameters()}
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     save_file(weights, ledger.path_of(run.study, identity, ".safetensors"))
-    ledger.write(record)
+    record = enter(run, corpus, outcome, _device_name(device), torch.get_num_threads())
     checkpoint.unlink(missing_ok=True)
     say(f"{label}: {summary(record)}.")
     return record
-
-
-def summary(record):
-    """One phrase: how a run ended."""
-    if "test_perplexity" not in record["metrics"]:
-        return record["status"]
-    m = record["metrics"]
-    end = f"valid {m['valid_perplexity']:.2f}, test {m['test_perplexity']:.2f}"
-    return end if record["status"] == "finished" else f"{record['status']}; {end}"
 
 
 def _device_name(device):

@@ -1,0 +1,380 @@
+"""Does an LSTM keep the number of a subject where a simple RNN loses it? On the Banyan treebank, in NumPy.
+
+Two language models with as many parameters are trained on the same text in the same way, each at a learning
+rate of its own, and asked which form of a verb comes next after a subject and 0 to 5 attractors: nouns of
+the other number (:func:`lstm_tutorial.data.banyan.agreement_set`). Beside it stands perplexity.
+
+The study is data: its rows, its sizes, its claims. :func:`plan` says which runs there are, :func:`perform`
+does one, :func:`reported` finds them again in the ledger, and :func:`verdicts` decides the claims.
+"""
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from .. import ledger
+from .. import numpy_language_model as lm
+from ..claims import FEWEST_SEEDS, SIGNIFICANCE, holm
+from ..data import banyan
+from ..tables import Table
+from .record import Run, enter, summary
+
+STUDY = "agreement"
+ROWS = ("lstm", "srnn")
+SEEDS = (0, 1, 2, 3, 4)
+ATTRACTORS = tuple(range(banyan.most_attractors() + 1))
+
+# Of the two larger sizes of the corpus, laptop is the one a reader can train on while waiting. The simple RNN
+# has more units, so that both models have about as many parameters.
+_COMMON = {
+    "num_layers": 1,
+    "layers_tied": False,
+    "batch_size": 20,
+    "num_steps": 20,
+    "optimiser": "adam",
+    "rate_schedule": "linear to zero",
+    "max_norm": 1.0,
+    "forget_bias": 1.0,
+    "dtype": "float32",
+}
+SIZES = {
+    "smoke": _COMMON | {"epochs": 1, "agreement_items": 50},
+    "laptop": _COMMON | {"epochs": 5, "agreement_items": 500},
+    "paper": _COMMON | {"epochs": 4, "agreement_items": 500},
+}
+UNITS = {
+    "smoke": {"lstm": 16, "srnn": 16},
+    "laptop": {"lstm": 128, "srnn": 150},
+    "paper": {"lstm": 128, "srnn": 150},
+}
+
+# The same learning rates for both rows, each tried once with a seed that is not reported.
+GRID = (2e-3, 4e-3, 8e-3, 16e-3)
+TUNING_SEED = 100
+BY_GRID = "the grid itself"
+BY_VALID = f"valid perplexity of a whole run, seed {TUNING_SEED}"
+
+
+# --- which runs there are ------------------------------------------------------------------------------
+
+
+def run_of(row, seed, mode, rate, selected_on=BY_VALID):
+    """One run of the study."""
+    settings = SIZES[mode] | {
+        "hidden_size": UNITS[mode][row],
+        "embedding_size": UNITS[mode][row],
+        "learning_rate": rate,
+        "rate_selected_on": selected_on,
+    }
+    return Run(STUDY, row, seed, mode, settings)
+
+
+def tuning_runs(row, mode):
+    """The runs that choose the learning rate of a row: {rate: run}."""
+    return {rate: run_of(row, TUNING_SEED, mode, rate, BY_GRID) for rate in GRID}
+
+
+def choose_rate(scores):
+    """The best rate of {rate: valid perplexity}, and whether it is at the edge of what was tried."""
+    best = min(scores, key=lambda rate: (scores[rate], rate))
+    return best, best in (min(scores), max(scores))
+
+
+def valid_perplexity(record):
+    """For the choice of a rate: infinite for a run that did not finish."""
+    return record["metrics"]["valid_perplexity"] if record["status"] == "finished" else math.inf
+
+
+# --- doing one -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to, as the ledger wants it."""
+
+    status: str
+    metrics: dict
+    epochs: dict
+    parameters: int
+    seconds: float
+    engine: str = "numpy"
+
+
+def _say(line):
+    print(line, flush=True)
+
+
+def perform(run, corpus, say=_say):
+    """The ledger's record of a run: read, or run from the start. A run takes a minute or two."""
+    label = f"{run.variant}, rate {run.settings['learning_rate']:g}, seed {run.seed}"
+    done = ledger.find(run.study, run.id_on(corpus))
+    if done is None:
+        done = enter(run, corpus, train(run, corpus, label, say), threads=_threads())
+    say(f"{label}: {summary(done)}.")
+    return done
+
+
+def train(run, corpus, label="", say=_say):
+    """Train and measure one model; the random numbers depend on ``run.seed`` alone. Returns an Outcome."""
+    s, spec, started = run.settings, run.variant, time.monotonic()
+    V = len(corpus.vocabulary)
+    items = {k: banyan.agreement_set(k, s["agreement_items"]) for k in ATTRACTORS}
+    rng = np.random.default_rng(run.seed)
+    params = lm.init_params(
+        spec,
+        V,
+        s["hidden_size"],
+        rng,
+        s["embedding_size"],
+        dtype=np.dtype(s["dtype"]),
+        forget_bias=s["forget_bias"],
+    )
+
+    def agreement():
+        found = {k: lm.agreement_accuracy(spec, params, items[k], corpus.eos) for k in ATTRACTORS}
+        return {f"agreement_{k}": round(share, 4) for k, share in found.items()}
+
+    names = ("train_loss", "valid_perplexity", *(f"agreement_{k}" for k in ATTRACTORS))
+    curves = {name: [] for name in names}
+    losses, status = [], "finished"
+    for step in lm.train(
+        spec,
+        params,
+        corpus.train,
+        epochs=s["epochs"],
+        batch_size=s["batch_size"],
+        num_steps=s["num_steps"],
+        rate=s["learning_rate"],
+        max_norm=s["max_norm"],
+    ):
+        losses.append(step.loss)
+        if not (math.isfinite(step.loss) and math.isfinite(step.norm)):
+            status = "diverged"
+        elif step.step % (step.steps // s["epochs"]) == 0:
+            here = {
+                "train_loss": float(np.mean(losses)),
+                "valid_perplexity": lm.perplexity(spec, params, corpus.valid, corpus.eos),
+                **agreement(),
+            }
+            for name, value in here.items():
+                curves[name].append(value)
+            say(
+                f"{label}: epoch {step.epoch + 1}/{s['epochs']}, valid perplexity "
+                f"{here['valid_perplexity']:.2f}, past {ATTRACTORS[-1]} attractors "
+                f"{here[f'agreement_{ATTRACTORS[-1]}']:.0%} right"
+            )
+            losses = []
+    metrics = {}
+    if status == "finished":
+        metrics = {name: values[-1] for name, values in curves.items() if name != "train_loss"}
+        metrics["test_perplexity"] = lm.perplexity(spec, params, corpus.test, corpus.eos)
+        status = _status(curves, V, unigram_perplexity(corpus))
+    parameters = sum(p.size for p in params.values())
+    return Outcome(status, metrics, curves, parameters, time.monotonic() - started)
+
+
+def unigram_perplexity(corpus):
+    """Valid perplexity of guessing by frequency in train; a word that does not occur there counts once."""
+    counts = np.maximum(np.bincount(corpus.train, minlength=len(corpus.vocabulary)), 1)
+    return float(np.exp(-np.log(counts / counts.sum())[corpus.valid].mean()))
+
+
+def _status(curves, V, floor):
+    """``diverged`` if an epoch's loss was above that of guessing, or the end is above the unigram floor and
+    not falling."""
+    valid = curves["valid_perplexity"]
+    falling = len(valid) < 2 or valid[-1] < valid[-2]
+    lost = max(curves["train_loss"]) > math.log(V) or not math.isfinite(valid[-1])
+    return "diverged" if lost or (valid[-1] > floor and not falling) else "finished"
+
+
+def _threads():
+    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count())
+
+
+# --- finding them again --------------------------------------------------------------------------------
+
+
+def reported(records, mode):
+    """{row: its records at the chosen rate, seed by seed}, without the runs that chose it."""
+    rows = {}
+    for row in ROWS:
+        rate, _ = chosen_rate(records, row, mode)
+        rows[row] = [] if rate is None else _matching(records, run_of(row, None, mode, rate))
+    return rows
+
+
+def chosen_rate(records, row, mode):
+    """The rate that tuning gives a row, and whether it is at the edge; (None, False) if a run is missing."""
+    scores = {}
+    for rate, run in tuning_runs(row, mode).items():
+        found = [r for r in _matching(records, run, tuning=True) if r["seed"] == TUNING_SEED]
+        if not found:
+            return None, False
+        scores[rate] = valid_perplexity(found[0])
+    return choose_rate(scores)
+
+
+def _matching(records, run, tuning=False):
+    """Records that differ from a run in seed and provenance only, on the corpus of its size, by seed."""
+    wanted = {k: v for k, v in run.settings.items() if k not in ledger.PROVENANCE}
+    return sorted(
+        (
+            r
+            for r in records
+            if (r["variant"], r["mode"]) == (run.variant, run.mode)
+            and (r["seed"] == TUNING_SEED) == tuning
+            and r["data_sha256"] == banyan.SHA256[run.mode]
+            and {k: v for k, v in r["settings"].items() if k not in ledger.PROVENANCE} == wanted
+        ),
+        key=lambda r: r["seed"],
+    )
+
+
+def results_table(records, mode):
+    """Perplexity and agreement of every row, the mean of its finished runs."""
+    lines, notes = [], []
+    for row, runs in reported(records, mode).items():
+        done = [r["metrics"] for r in runs if r["status"] == "finished"]
+        names = ["valid_perplexity", "test_perplexity", *(f"agreement_{k}" for k in ATTRACTORS)]
+        means = [math.fsum(m[name] for m in done) / len(done) if done else None for name in names]
+        shown = ["–" if x is None else f"{x:.2f}" if k < 2 else f"{x:.0%}" for k, x in enumerate(means)]
+        rate, at_edge = chosen_rate(records, row, mode)
+        size = f"{runs[0]['parameters']:,}" if runs else "–"
+        lines.append((row, size, "–" if rate is None else f"{rate:g}", f"{len(done)} of {len(runs)}", *shown))
+        notes += [f"{row}: the best rate is at the edge of what was tried."] if at_edge else []
+    columns = ("row", "parameters", "rate", "finished", "valid", "test", *(f"past {k}" for k in ATTRACTORS))
+    best = f"{banyan.process().perplexity():.2f}"
+    notes.append(f"The best perplexity that is possible on an endless text: {best}.")
+    title = f"Banyan treebank, {mode} size: perplexity, and verbs right past 0 to {ATTRACTORS[-1]} attractors"
+    return Table(title, columns, tuple(lines), tuple(notes))
+
+
+# --- what is claimed, and what decides it --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Something the runs of one mode decide: whether a number, one a seed, is above (below) a bound."""
+
+    id: str
+    says: str
+    mode: str
+    measure: Callable  # of the records of one seed, {row: record}
+    side: str  # "above" or "below"
+    bound: float
+
+
+def _lead(runs):
+    """By how much the LSTM is ahead, past the most attractors."""
+    most = f"agreement_{ATTRACTORS[-1]}"
+    return runs["lstm"]["metrics"][most] - runs["srnn"]["metrics"][most]
+
+
+# Written before the first reported run, after pilots with another seed that suggested all five. Ten points of
+# accuracy, or two per cent of perplexity, is the smallest difference that matters. Test: two-sided one-sample
+# t-test of the numbers of all paired seeds against the bound, Holm's correction over the five claims, at 5 %.
+# Fewer than three paired seeds, or a seed with a run that did not finish, decide nothing.
+CLAIMS = (
+    Claim(
+        "agreement.1",
+        "After 12,000 sentences the LSTM agrees more often past five attractors, by over 10 points.",
+        "laptop",
+        _lead,
+        "above",
+        0.10,
+    ),
+    Claim(
+        "agreement.2",
+        "The simple RNN then follows the nearest noun: past five attractors it is below chance.",
+        "laptop",
+        lambda runs: runs["srnn"]["metrics"][f"agreement_{ATTRACTORS[-1]}"],
+        "below",
+        0.5,
+    ),
+    Claim(
+        "agreement.3",
+        "With no attractor the LSTM is ahead by less than 10 points.",
+        "laptop",
+        lambda runs: runs["lstm"]["metrics"]["agreement_0"] - runs["srnn"]["metrics"]["agreement_0"],
+        "below",
+        0.10,
+    ),
+    Claim(
+        "agreement.4",
+        "The LSTM's test perplexity is lower by over 2 %.",
+        "laptop",
+        lambda runs: (
+            math.log(runs["lstm"]["metrics"]["test_perplexity"])
+            - math.log(runs["srnn"]["metrics"]["test_perplexity"])
+        ),
+        "below",
+        math.log(0.98),
+    ),
+    Claim(
+        "agreement.5",
+        "After 40,000 sentences the simple RNN has caught up: the LSTM is ahead by less than 10 points.",
+        "paper",
+        _lead,
+        "below",
+        0.10,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim, decided: "holds", "does not hold", "cannot tell" or "not run", and why."""
+
+    claim: Claim
+    verdict: str
+    because: str
+
+
+def verdicts(records):
+    """Every claim with its verdict."""
+    numbers = {claim.id: _numbers(claim, records) for claim in CLAIMS}
+    tested = {id: v for id, v in numbers.items() if len(v) >= FEWEST_SEEDS and np.isfinite(v).all()}
+    p_values = [
+        stats.ttest_1samp(v, next(c.bound for c in CLAIMS if c.id == id)).pvalue for id, v in tested.items()
+    ]
+    corrected = dict(zip(tested, holm(p_values)))
+    return [_decide(claim, numbers[claim.id], corrected.get(claim.id)) for claim in CLAIMS]
+
+
+def claims_table(records):
+    """The claims and their verdicts, as a :class:`~lstm_tutorial.tables.Table`."""
+    rows = tuple((v.claim.id, v.claim.says, v.verdict, v.because) for v in verdicts(records))
+    return Table("What was claimed before the first run", ("", "claim", "verdict", "because"), rows, left=4)
+
+
+def _numbers(claim, records):
+    """The claim's number for every seed that both rows were run with; nan where a run did not finish."""
+    rows = reported(records, claim.mode)
+    by_seed = {row: {r["seed"]: r for r in runs} for row, runs in rows.items()}
+    seeds = sorted(set.intersection(*map(set, by_seed.values())))
+    pairs = [{row: by_seed[row][seed] for row in ROWS} for seed in seeds]
+    return [
+        claim.measure(pair) if all(r["status"] == "finished" for r in pair.values()) else math.nan
+        for pair in pairs
+    ]
+
+
+def _decide(claim, numbers, p):
+    if not numbers:
+        return Verdict(claim, "not run", "no seed has been run with both rows")
+    if p is None:
+        failed = sum(map(math.isnan, numbers))
+        why = f"{failed} of {len(numbers)} did not finish" if failed else f"{len(numbers)} seeds are too few"
+        return Verdict(claim, "cannot tell", why)
+    mean = float(np.mean(numbers))
+    because = f"mean {mean:.3f} against {claim.bound:.3f}, {len(numbers)} paired seeds"
+    if not p < SIGNIFICANCE:
+        return Verdict(claim, "cannot tell", because)
+    above = mean > claim.bound
+    return Verdict(claim, "holds" if above == (claim.side == "above") else "does not hold", because)

@@ -1,0 +1,420 @@
+"""Each part of the LSTM on the task that asked for it: 1997, 2000, 2002, 2005. NumPy alone.
+
+The study is data: its tasks, its rows (a cell, and the gradient it is trained with), its sizes, its claims.
+:func:`run_of` makes a run, :func:`perform` does one, :func:`reported` finds them again in the ledger, and
+:func:`verdicts` decides the claims. Learning is in :mod:`lstm_tutorial.tasks.learner`.
+
+Where two rows differ by one wire only, they show what that wire is worth; where they differ by what two
+papers differ by, they show history.
+"""
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy import stats
+
+from .. import ledger
+from ..claims import FEWEST_SEEDS, SIGNIFICANCE, holm
+from ..spec import variants
+from ..tables import Table
+from ..tasks import learner
+from .record import enter
+
+STUDY = "history"
+SEEDS = tuple(range(10))
+SOLVED = 0.9  # of fresh sequences, right from the first step to the last
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell of the catalogue, perhaps with a wire changed, and the gradient that it is trained with."""
+
+    name: str
+    variant: str
+    truncate: bool = False
+    changes: dict = field(default_factory=dict, hash=False)
+
+    @property
+    def spec(self):
+        return replace(variants[self.variant], name=self.name, **self.changes)
+
+
+ROWS = {
+    row.name: row
+    for row in (
+        Row("simple RNN", "srnn"),
+        Row("1997", "lstm1997", truncate=True),
+        Row("2000 but f = 1", "lstm2000", truncate=True, changes={"forget_gate": "one"}),
+        Row("2000", "lstm2000", truncate=True),
+        Row("2005, truncated", "vanilla", truncate=True),
+        Row("2005", "vanilla"),
+        Row("2000, full gradient", "lstm2000"),
+        Row("2000 + peepholes", "lstm2000", changes={"peepholes": "ifo"}),
+        Row("2002 − peepholes", "lstm2002", changes={"peepholes": ""}),
+        Row("2002, full gradient", "lstm2002"),
+        Row("2002", "lstm2002", truncate=True),
+    )
+}
+
+_COMMON = {"max_norm": 1.0, "check_every": 50, "optimiser": "adam", "rate_schedule": "linear to zero"}
+_GRAMMAR = _COMMON | {"hidden_size": 16, "batch_size": 16}
+TASKS = {
+    "embedded-reber": _GRAMMAR | {"task": "strings", "inner": 1},
+    "embedded-reber-2": _GRAMMAR | {"task": "strings", "inner": 2},
+    "continual-reber": _GRAMMAR | {"task": "stream", "inner": 1, "steps": 25, "blocks": 16},
+    "timed-spikes": _COMMON | {"hidden_size": 4, "batch_size": 1, "task": "spikes", "period": 20, "count": 4},
+}
+ON = {
+    "embedded-reber": ("simple RNN", "1997"),
+    "embedded-reber-2": ("simple RNN", "1997"),
+    "continual-reber": ("simple RNN", "1997", "2000 but f = 1", "2000", "2005, truncated", "2005"),
+    "timed-spikes": (
+        "2000, full gradient",
+        "2000 + peepholes",
+        "2002 − peepholes",
+        "2002, full gradient",
+        "2002",
+    ),
+}
+# The longest a run may be. smoke learns nothing; paper gives the rows that fail five times as long.
+UPDATES = {"smoke": 20, "laptop": 1500, "paper": 7500}
+
+# The same learning rates for every row of a task, each tried once with a seed that is not reported.
+GRID = {"strings": (1e-2, 3e-2), "stream": (1e-2, 3e-2), "spikes": (3e-3, 1e-2)}
+TUNING_SEED = 100
+BY_GRID = "the grid itself"
+BY_FEWEST = f"fewest updates until solved, else the lowest loss, seed {TUNING_SEED}"
+
+
+# --- which runs there are ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run before it is run; ``settings`` are those of :mod:`lstm_tutorial.tasks.learner`, and more."""
+
+    task: str
+    row: str
+    seed: int
+    mode: str
+    settings: dict = field(hash=False)
+
+    study = STUDY
+
+    @property
+    def variant(self):
+        return ROWS[self.row].variant
+
+    def id_on(self, data):
+        """The run's name in the ledger."""
+        return ledger.run_id(STUDY, self.variant, self.seed, data.name, data.sha256, self.mode, self.settings)
+
+
+def run_of(task, row, seed, mode, rate, selected_on=BY_FEWEST):
+    """One run of the study."""
+    settings = TASKS[task] | {
+        "truncate": ROWS[row].truncate,
+        "spec_changes": ROWS[row].changes,
+        "learning_rate": rate,
+        "updates": UPDATES[mode],
+        "rate_selected_on": selected_on,
+    }
+    return Run(task, row, seed, mode, settings)
+
+
+def tuning_runs(task, row, mode):
+    """The runs that choose the learning rate of a row on a task: {rate: run}."""
+    return {rate: run_of(task, row, TUNING_SEED, mode, rate, BY_GRID) for rate in GRID[TASKS[task]["task"]]}
+
+
+def choose_rate(records):
+    """The best rate of {rate: record}."""
+
+    def score(rate):
+        record = records[rate]
+        if record["status"] != "finished":
+            return (2, 0, rate)
+        m = record["metrics"]
+        return (0, m["updates"], rate) if solved(record) else (1, m["test_loss"], rate)
+
+    return min(records, key=score)
+
+
+def solved(record):
+    """Whether a run has solved its task."""
+    return record["status"] == "finished" and record["metrics"]["test_right"] >= SOLVED
+
+
+# --- doing one -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Examinations:
+    """A task as data of the ledger: its name, and hashes of what it is examined on."""
+
+    name: str
+    sha256: dict
+
+
+def examinations(task):
+    """The data of a task."""
+    hashes = {}
+    for name, which in (("valid", learner.VALID), ("test", learner.TEST)):
+        exam = learner.examination(TASKS[task], which)
+        whole = (
+            exam.x.astype(np.int8).tobytes() + exam.target.astype(np.int8).tobytes() + exam.legal.tobytes()
+        )
+        hashes[name] = hashlib.sha256(whole).hexdigest()
+    return Examinations(task, hashes)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to, as the ledger wants it."""
+
+    status: str
+    metrics: dict
+    epochs: dict
+    parameters: int
+    seconds: float
+    engine: str = "numpy"
+
+
+def perform(run, say=print):
+    """The ledger's record of a run: read, or run from the start. A run takes some seconds."""
+    data = examinations(run.task)
+    label = f"{run.task}: {run.row}, rate {run.settings['learning_rate']:g}, seed {run.seed}"
+    record = ledger.find(STUDY, run.id_on(data))
+    known = record is not None
+    if not known:
+        record = enter(
+            run, data, train(run), threads=int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count())
+        )
+    say(f"{label}: {summary(record)}{' (in the ledger)' * known}.")
+    return record
+
+
+def train(run, progress=None):
+    """Learn and be examined; the random numbers depend on ``run.seed`` alone. Returns an Outcome."""
+    started, spec = time.process_time(), ROWS[run.row].spec
+    out = learner.train(spec, run.settings, np.random.default_rng(run.seed), progress)
+    metrics = {}
+    if out.finite:
+        test = learner.examine(spec, out.params, learner.examination(run.settings, learner.TEST))
+        metrics = {"updates": out.updates} | {f"test_{name}": value for name, value in test.items()}
+    parameters = sum(p.size for p in out.params.values())
+    status = "finished" if out.finite else "diverged"
+    return Outcome(status, metrics, out.history, parameters, time.process_time() - started)
+
+
+def summary(record):
+    """One phrase: how a run ended."""
+    if record["status"] != "finished":
+        return record["status"]
+    m = record["metrics"]
+    if solved(record):
+        return f"solved after {m['updates']:,} updates"
+    return f"not solved in {m['updates']:,} updates, first mistake at step {m['test_steps_until_error']:.0f}"
+
+
+# --- finding them again --------------------------------------------------------------------------------
+
+
+def reported(records, mode="laptop"):
+    """{(task, row): its records at the chosen rate, seed by seed}, without the runs that chose it."""
+    found = {}
+    for task, rows in ON.items():
+        for row in rows:
+            rate = chosen_rate(records, task, row, mode)
+            found[task, row] = [] if rate is None else _matching(records, run_of(task, row, None, mode, rate))
+    return found
+
+
+def chosen_rate(records, task, row, mode="laptop"):
+    """The rate that tuning gives a row; None if a run is missing."""
+    tried = {}
+    for rate, run in tuning_runs(task, row, mode).items():
+        same = _matching(records, run, tuning=True)
+        if not same:
+            return None
+        tried[rate] = same[0]
+    return choose_rate(tried)
+
+
+def _matching(records, run, tuning=False):
+    """Records that differ from a run in seed and provenance only, by seed."""
+
+    def decisive(settings):
+        return {k: v for k, v in settings.items() if k not in ledger.PROVENANCE}
+
+    return sorted(
+        (
+            r
+            for r in records
+            if (r["data"], r["mode"], r["variant"]) == (run.task, run.mode, run.variant)
+            and (r["seed"] == TUNING_SEED) == tuning
+            and decisive(r["settings"]) == decisive(run.settings)
+        ),
+        key=lambda r: r["seed"],
+    )
+
+
+def results_table(records, task, mode="laptop"):
+    """Of one task: how many seeds of each row solved it, and after how many updates."""
+    lines, notes = [], []
+    for (on, row), runs in reported(records, mode).items():
+        if on != task:
+            continue
+        rate = chosen_rate(records, task, row, mode)
+        updates = [r["metrics"]["updates"] for r in runs if solved(r)]
+        first = [r["metrics"]["test_steps_until_error"] for r in runs if r["status"] == "finished"]
+        lines.append(
+            (
+                row,
+                "truncated" if ROWS[row].truncate else "full",
+                "–" if rate is None else f"{rate:g}",
+                f"{len(updates)} of {len(runs)}" if runs else "not run",
+                f"{np.median(updates):,.0f}" if updates else "–",
+                f"{np.median(first):,.0f}" if first else "–",
+            )
+        )
+        lost = sum(r["status"] == "diverged" for r in runs)
+        notes += [f"{row}: {lost} of the runs diverged."] if lost else []
+    columns = ("row", "gradient", "rate", "solved", "updates (median)", "first mistake at step (median)")
+    return Table(f"{task}, at most {UPDATES[mode]:,} updates", columns, tuple(lines), tuple(notes), left=2)
+
+
+# --- what is claimed, and what decides it --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row solves a task more often than another: ``row`` than ``than``."""
+
+    id: str
+    says: str
+    task: str
+    row: str
+    than: str
+
+
+# Written before the first reported run, after pilots with other seeds. The smallest difference that matters
+# is half of all runs. A claim holds if the row solved the task in at least that share more than the other and
+# Fisher's exact test (two-sided, Holm's correction over all claims) finds a difference at 5 %; it does not
+# hold if the 95 % interval of the difference (Newcombe 1998, method 10) ends below one half; else one cannot
+# tell. Runs that diverged have not solved anything, and count.
+SMALLEST_DIFFERENCE = 0.5
+CLAIMS = (
+    Claim(
+        "history.1",
+        "The LSTM of 1997 keeps a symbol over two Reber strings, where a simple RNN loses it.",
+        "embedded-reber-2",
+        "1997",
+        "simple RNN",
+    ),
+    Claim(
+        "history.2",
+        "Over one Reber string the simple RNN loses it too.",
+        "embedded-reber",
+        "1997",
+        "simple RNN",
+    ),
+    Claim(
+        "history.3",
+        "With a forget gate an LSTM learns an endless stream that the LSTM of 1997 does not.",
+        "continual-reber",
+        "2000",
+        "1997",
+    ),
+    Claim(
+        "history.4",
+        "It is the forget gate that does it: the same cell with f = 1 does not learn the stream.",
+        "continual-reber",
+        "2000",
+        "2000 but f = 1",
+    ),
+    Claim(
+        "history.5",
+        "Without its output activation an LSTM learns to time spikes that it does not learn with it.",
+        "timed-spikes",
+        "2002 − peepholes",
+        "2000, full gradient",
+    ),
+    Claim(
+        "history.6",
+        "With peepholes it learns to time spikes that it does not learn without them.",
+        "timed-spikes",
+        "2002, full gradient",
+        "2002 − peepholes",
+    ),
+    Claim(
+        "history.7",
+        "In as many updates the full gradient solves the stream where the truncated one does not.",
+        "continual-reber",
+        "2005",
+        "2005, truncated",
+    ),
+    Claim(
+        "history.8",
+        "In as many updates the full gradient solves timed spikes where the truncated one does not.",
+        "timed-spikes",
+        "2002, full gradient",
+        "2002",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim, decided: "holds", "does not hold", "cannot tell" or "not run", and why."""
+
+    claim: Claim
+    verdict: str
+    because: str
+
+
+def verdicts(records, mode="laptop"):
+    """Every claim with its verdict."""
+    runs = reported(records, mode)
+    counts = {
+        claim.id: tuple(
+            (sum(map(solved, runs[claim.task, row])), len(runs[claim.task, row]))
+            for row in (claim.row, claim.than)
+        )
+        for claim in CLAIMS
+    }
+    tested = [id for id, pair in counts.items() if min(n for _, n in pair) >= FEWEST_SEEDS]
+    p_values = [stats.fisher_exact([(k, n - k) for k, n in counts[id]]).pvalue for id in tested]
+    corrected = dict(zip(tested, holm(p_values)))
+    return [_decide(claim, counts[claim.id], corrected.get(claim.id)) for claim in CLAIMS]
+
+
+def claims_table(records, mode="laptop"):
+    """The claims and their verdicts, as a :class:`~lstm_tutorial.tables.Table`."""
+    rows = tuple((v.claim.id, v.claim.says, v.verdict, v.because) for v in verdicts(records, mode))
+    return Table("What was claimed before the first run", ("", "claim", "verdict", "because"), rows, left=4)
+
+
+def _decide(claim, counts, p):
+    (k, n), (other, m) = counts
+    if not n or not m:
+        return Verdict(claim, "not run", "a row of the comparison is missing")
+    because = f"{k} of {n} against {other} of {m} solved"
+    if p is None:
+        return Verdict(claim, "cannot tell", f"{because}: too few seeds")
+    difference, (_, high) = k / n - other / m, difference_interval(k, n, other, m)
+    if difference >= SMALLEST_DIFFERENCE and p < SIGNIFICANCE:
+        return Verdict(claim, "holds", because)
+    return Verdict(claim, "does not hold" if high < SMALLEST_DIFFERENCE else "cannot tell", because)
+
+
+def difference_interval(k, n, other, m):
+    """The 95 % interval of k / n − other / m, from Wilson's intervals of both (Newcombe 1998, method 10)."""
+    ours, theirs = k / n, other / m
+    low, high = stats.binomtest(k, n).proportion_ci(method="wilson")
+    other_low, other_high = stats.binomtest(other, m).proportion_ci(method="wilson")
+    d = ours - theirs
+    return d - np.hypot(ours - low, other_high - theirs), d + np.hypot(high - ours, theirs - other_low)

@@ -1,0 +1,60 @@
+"""A run before it is done, and its record in the ledger afterwards; whatever it was done with."""
+
+from dataclasses import dataclass, field
+
+from .. import ledger
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run before it is run: a row of a study, with every hyper-parameter in ``settings``."""
+
+    study: str
+    variant: str
+    seed: int
+    mode: str
+    settings: dict = field(hash=False)
+
+    def id_on(self, corpus):
+        """The run's name in the ledger when it is run on a corpus."""
+        return ledger.run_id(
+            self.study, self.variant, self.seed, corpus.name, corpus.sha256, self.mode, self.settings
+        )
+
+
+def enter(run, data, outcome, device="cpu", threads=None):
+    """Write a run that has been done into the ledger, and return its record.
+
+    data : what it was run on, with ``name`` and ``sha256``, a dict from file to hash. outcome : whatever has
+    the ``status``, ``metrics``, ``epochs``, ``parameters``, ``engine`` and ``seconds`` of a
+    :class:`~lstm_tutorial.training.Outcome`.
+    """
+    record = {
+        "run_id": run.id_on(data),
+        "study": run.study,
+        "variant": run.variant,
+        "seed": run.seed,
+        "data": data.name,
+        "data_sha256": data.sha256,
+        "mode": run.mode,
+        "settings": run.settings,
+        "metrics": outcome.metrics,
+        "epochs": outcome.epochs,
+        "parameters": outcome.parameters,
+        "engine": outcome.engine,
+        "device": device,
+        "seconds": round(outcome.seconds, 1),
+        "status": outcome.status,
+        **ledger.where_run(threads),
+    }
+    ledger.write(record)
+    return record
+
+
+def summary(record):
+    """One phrase: how a run ended."""
+    if "test_perplexity" not in record["metrics"]:
+        return record["status"]
+    m = record["metrics"]
+    end = f"valid {m['valid_perplexity']:.2f}, test {m['test_perplexity']:.2f}"
+    return end if record["status"] == "finished" else f"{record['status']}; {end}"
