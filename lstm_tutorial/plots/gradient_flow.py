@@ -180,7 +180,7 @@ def holding(plain, gated, readouts, asked, delay, *, units=(1, 2)):
         third.plot(steps, shares, color=shade, linewidth=1.4, label=label)
     for axes, label in ((first, None), (second, None), (third, "the step it was trained for")):
         axes.axvline(delay, color=GREY, linestyle=":", label=label)
-    first.set(title="Both know the symbol when they are asked; one knows it all the time", ylim=(-1.1, 1.1))
+    first.set(title="Both know the symbol when they are asked; one knows it nearly always", ylim=(-1.1, 1.1))
     for axes, label in zip((first, second, third), ("y, plain RNN", "c, LSTM", "share right")):
         axes.set_ylabel(label)
     third.set(xlabel="step t", ylim=(-0.05, 1.08))

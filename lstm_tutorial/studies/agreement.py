@@ -373,7 +373,7 @@ def _decide(claim, numbers, p):
         why = f"{failed} of {len(numbers)} did not finish" if failed else f"{len(numbers)} seeds are too few"
         return Verdict(claim, "cannot tell", why)
     mean = float(np.mean(numbers))
-    because = f"mean {mean:.3f} against {claim.bound:.3f}, {len(numbers)} paired seeds"
+    because = f"mean {mean:.3f}, bound {claim.bound:.3f}, {len(numbers)} paired seeds"
     if not p < SIGNIFICANCE:
         return Verdict(claim, "cannot tell", because)
     above = mean > claim.bound
