@@ -22,7 +22,7 @@ from .. import numpy_language_model as lm
 from ..claims import FEWEST_SEEDS, SIGNIFICANCE, holm
 from ..data import banyan
 from ..tables import Table
-from .record import Run, enter, summary
+from .record import Outcome, Run, enter, summary
 
 STUDY = "agreement"
 ROWS = ("lstm", "srnn")
@@ -91,18 +91,6 @@ def valid_perplexity(record):
 
 
 # --- doing one -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run came to, as the ledger wants it."""
-
-    status: str
-    metrics: dict
-    epochs: dict
-    parameters: int
-    seconds: float
-    engine: str = "numpy"
 
 
 def _say(line):

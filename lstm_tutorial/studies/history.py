@@ -21,7 +21,7 @@ from ..claims import FEWEST_SEEDS, SIGNIFICANCE, holm
 from ..spec import variants
 from ..tables import Table
 from ..tasks import learner
-from .record import enter
+from .record import Outcome, enter
 
 STUDY = "history"
 SEEDS = tuple(range(10))
@@ -169,18 +169,6 @@ def examinations(task):
         )
         hashes[name] = hashlib.sha256(whole).hexdigest()
     return Examinations(task, hashes)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run came to, as the ledger wants it."""
-
-    status: str
-    metrics: dict
-    epochs: dict
-    parameters: int
-    seconds: float
-    engine: str = "numpy"
 
 
 def perform(run, say=print):

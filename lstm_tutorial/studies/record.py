@@ -22,12 +22,23 @@ class Run:
         )
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a run that was trained in NumPy came to, as the ledger wants it."""
+
+    status: str
+    metrics: dict
+    epochs: dict
+    parameters: int
+    seconds: float
+    engine: str = "numpy"
+
+
 def enter(run, data, outcome, device="cpu", threads=None):
     """Write a run that has been done into the ledger, and return its record.
 
-    data : what it was run on, with ``name`` and ``sha256``, a dict from file to hash. outcome : whatever has
-    the ``status``, ``metrics``, ``epochs``, ``parameters``, ``engine`` and ``seconds`` of a
-    :class:`~lstm_tutorial.training.Outcome`.
+    data : what it was run on, with ``name`` and ``sha256``, a dict from file to hash. outcome : an
+    :class:`Outcome`, or one of :mod:`lstm_tutorial.training`, which has a trained model too.
     """
     record = {
         "run_id": run.id_on(data),
