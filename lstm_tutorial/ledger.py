@@ -44,9 +44,13 @@ def run_id(study, variant, seed, data, data_sha256, mode, settings):
     Engine, device, threads and versions are recorded beside it, and so is why its learning rate was chosen:
     the same computation is never done twice.
     """
-    decisive = {k: v for k, v in settings.items() if k not in PROVENANCE}
-    text = json.dumps([study, variant, seed, data, data_sha256, mode, decisive], sort_keys=True)
+    text = json.dumps([study, variant, seed, data, data_sha256, mode, decisive(settings)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def decisive(settings):
+    """Those of a run's settings that decide what it computes: all but its provenance."""
+    return {k: v for k, v in settings.items() if k not in PROVENANCE}
 
 
 def path_of(study, run_id, ending=".json"):

@@ -9,7 +9,6 @@ does one, :func:`reported` finds them again in the ledger, and :func:`verdicts` 
 """
 
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from .. import numpy_language_model as lm
 from ..claims import FEWEST_SEEDS, SIGNIFICANCE, holm
 from ..data import banyan
 from ..tables import Table
-from .record import Outcome, Run, enter, summary
+from .record import Outcome, Run, enter, numpy_threads, summary
 
 STUDY = "agreement"
 ROWS = ("lstm", "srnn")
@@ -102,7 +101,7 @@ def perform(run, corpus, say=_say):
     label = f"{run.variant}, rate {run.settings['learning_rate']:g}, seed {run.seed}"
     done = ledger.find(run.study, run.id_on(corpus))
     if done is None:
-        done = enter(run, corpus, train(run, corpus, label, say), threads=_threads())
+        done = enter(run, corpus, train(run, corpus, label, say), threads=numpy_threads())
     say(f"{label}: {summary(done)}.")
     return done
 
@@ -181,10 +180,6 @@ def _status(curves, V, floor):
     return "diverged" if lost or (valid[-1] > floor and not falling) else "finished"
 
 
-def _threads():
-    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count())
-
-
 # --- finding them again --------------------------------------------------------------------------------
 
 
@@ -210,7 +205,6 @@ def chosen_rate(records, row, mode):
 
 def _matching(records, run, tuning=False):
     """Records that differ from a run in seed and provenance only, on the corpus of its size, by seed."""
-    wanted = {k: v for k, v in run.settings.items() if k not in ledger.PROVENANCE}
     return sorted(
         (
             r
@@ -218,7 +212,7 @@ def _matching(records, run, tuning=False):
             if (r["variant"], r["mode"]) == (run.variant, run.mode)
             and (r["seed"] == TUNING_SEED) == tuning
             and r["data_sha256"] == banyan.SHA256[run.mode]
-            and {k: v for k, v in r["settings"].items() if k not in ledger.PROVENANCE} == wanted
+            and ledger.decisive(r["settings"]) == ledger.decisive(run.settings)
         ),
         key=lambda r: r["seed"],
     )

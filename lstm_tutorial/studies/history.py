@@ -9,7 +9,6 @@ papers differ by, they show history.
 """
 
 import hashlib
-import os
 import time
 from dataclasses import dataclass, field, replace
 
@@ -21,7 +20,7 @@ from ..claims import FEWEST_SEEDS, SIGNIFICANCE, holm
 from ..spec import variants
 from ..tables import Table
 from ..tasks import learner
-from .record import Outcome, enter
+from .record import Outcome, enter, numpy_threads
 
 STUDY = "history"
 SEEDS = tuple(range(10))
@@ -178,9 +177,7 @@ def perform(run, say=print):
     record = ledger.find(STUDY, run.id_on(data))
     known = record is not None
     if not known:
-        record = enter(
-            run, data, train(run), threads=int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count())
-        )
+        record = enter(run, data, train(run), threads=numpy_threads())
     say(f"{label}: {summary(record)}{' (in the ledger)' * known}.")
     return record
 
@@ -234,17 +231,13 @@ def chosen_rate(records, task, row, mode="laptop"):
 
 def _matching(records, run, tuning=False):
     """Records that differ from a run in seed and provenance only, by seed."""
-
-    def decisive(settings):
-        return {k: v for k, v in settings.items() if k not in ledger.PROVENANCE}
-
     return sorted(
         (
             r
             for r in records
             if (r["data"], r["mode"], r["variant"]) == (run.task, run.mode, run.variant)
             and (r["seed"] == TUNING_SEED) == tuning
-            and decisive(r["settings"]) == decisive(run.settings)
+            and ledger.decisive(r["settings"]) == ledger.decisive(run.settings)
         ),
         key=lambda r: r["seed"],
     )

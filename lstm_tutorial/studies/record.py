@@ -1,5 +1,6 @@
 """A run before it is done, and its record in the ledger afterwards; whatever it was done with."""
 
+import os
 from dataclasses import dataclass, field
 
 from .. import ledger
@@ -69,3 +70,8 @@ def summary(record):
     m = record["metrics"]
     end = f"valid {m['valid_perplexity']:.2f}, test {m['test_perplexity']:.2f}"
     return end if record["status"] == "finished" else f"{record['status']}; {end}"
+
+
+def numpy_threads():
+    """How many threads NumPy's products may use, to be recorded: OMP_NUM_THREADS, or all there are."""
+    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count())
