@@ -4,6 +4,7 @@ Most tests run on a tiny text in the place of the Banyan treebank; the figures i
 """
 
 import json
+import math
 import os
 import re
 import statistics
@@ -112,10 +113,12 @@ def test_smoke_mode_runs_the_five_rows_on_banyan(capsys):
         if r["status"] == "finished":
             assert table[row]["test"] == f"{r['metrics']['test_perplexity']:.2f}"
             assert table[row]["valid"] == f"{r['metrics']['valid_perplexity']:.2f}"
-            assert r["metrics"]["test_perplexity"] < len(corpus.vocabulary)
         else:
             assert "diverged" in table[row]["test"]
-    assert found["lstm"]["status"] == found["no_srnn"]["status"] == "finished"
+    # The simple RNN's rate is too high for it: how it ends depends on the last bit, and so on the machine.
+    for row in ("lstm", "no_srnn"):
+        assert found[row]["status"] == "finished"
+        assert found[row]["metrics"]["test_perplexity"] < len(corpus.vocabulary)
 
     # Asked again, nothing is trained.
     def train(*_, **__):
@@ -312,7 +315,7 @@ def test_tune_chooses_by_valid_and_never_reports_the_tuning_seed(landscape, caps
     landscape |= {
         0.25: ("finished", 30.0, 1.0),  # the best on test, which nobody may look at
         1.0: ("finished", 20.0, 3.0),
-        4.0: ("finished", 25.0, 2.0),
+        4.0: ("finished", 25.5, 2.0),
     }
     arguments = ["ablate", "--tune", "--variants", "lstm", "--seeds", "0", "1", "--epochs", "3"]
     assert main(arguments) == 0
@@ -331,14 +334,14 @@ def test_tune_chooses_by_valid_and_never_reports_the_tuning_seed(landscape, caps
 @pytest.mark.parametrize(
     "variant, valid, tried, chosen, at_edge",
     [
-        ("lstm", {0.25: 9, 1.0: 8, 4.0: 7, 16.0: 8}, [0.25, 1.0, 4.0, 16.0], 4.0, False),
-        ("lstm", {0.25: 9, 1.0: 8, 4.0: 7, 16.0: 6}, [0.25, 1.0, 4.0, 16.0], 16.0, True),
-        ("lstm", {0.25: 7, 1.0: 8, 4.0: 9, 0.0625: 8}, [0.25, 1.0, 4.0, 0.0625], 0.25, False),
-        ("lstm", {0.25: 7, 1.0: 8, 4.0: 9, 0.0625: 6}, [0.25, 1.0, 4.0, 0.0625], 0.0625, True),
-        ("lstm", {0.25: 9, 1.0: 8, 4.0: None}, [0.25, 1.0, 4.0], 1.0, False),
-        ("srnn", {0.03: 9, 0.1: 8, 0.3: 9}, [0.03, 0.1, 0.3], 0.1, False),
-        ("srnn", {0.03: 9, 0.1: 8, 0.3: 7, 0.9: 8}, [0.03, 0.1, 0.3, 0.9], 0.3, False),
-        ("srnn", {0.03: 7, 0.1: 8, 0.3: 9, 0.009: 6}, [0.03, 0.1, 0.3, 0.009], 0.009, True),
+        ("lstm", {0.25: 512, 1.0: 256, 4.0: 128, 16.0: 256}, [0.25, 1.0, 4.0, 16.0], 4.0, False),
+        ("lstm", {0.25: 512, 1.0: 256, 4.0: 128, 16.0: 64}, [0.25, 1.0, 4.0, 16.0], 16.0, True),
+        ("lstm", {0.25: 128, 1.0: 256, 4.0: 512, 0.0625: 256}, [0.25, 1.0, 4.0, 0.0625], 0.25, False),
+        ("lstm", {0.25: 128, 1.0: 256, 4.0: 512, 0.0625: 64}, [0.25, 1.0, 4.0, 0.0625], 0.0625, True),
+        ("lstm", {0.25: 512, 1.0: 256, 4.0: None}, [0.25, 1.0, 4.0], 1.0, False),
+        ("srnn", {0.03: 512, 0.1: 256, 0.3: 512}, [0.03, 0.1, 0.3], 0.1, False),
+        ("srnn", {0.03: 512, 0.1: 256, 0.3: 128, 0.9: 256}, [0.03, 0.1, 0.3, 0.9], 0.3, False),
+        ("srnn", {0.03: 128, 0.1: 256, 0.3: 512, 0.009: 64}, [0.03, 0.1, 0.3, 0.009], 0.009, True),
     ],
 )
 def test_tune_goes_one_step_further_at_an_edge_and_says_when_it_ends_there(
@@ -362,6 +365,29 @@ def test_tune_goes_one_step_further_at_an_edge_and_says_when_it_ends_there(
         pytest.approx(chosen),
         at_edge,
     )
+
+
+def test_rates_that_one_epoch_leaves_close_are_run_for_the_whole_schedule():
+    """As the simple RNN's on PTB: what is ahead after an epoch is behind at the end."""
+    valid = {(0.03, 1): 480, (0.1, 1): 300, (0.3, 1): 290, (0.9, 1): math.inf, (0.1, 4): 190, (0.3, 4): 250}
+    asked = []
+
+    def lookup(run):
+        assert run.seed == study.TUNING_SEED
+        key = (run.settings["learning_rate"], run.settings["max_max_epoch"])
+        asked.append(key)
+        return valid[key]
+
+    assert study.choose_rate("srnn", "paper", "small", lookup) == (0.1, False)
+    assert asked == list(valid)
+    # A run of the second round is missing: not chosen yet, rather than chosen by the first.
+    del valid[0.3, 4]
+    assert study.choose_rate(
+        "srnn",
+        "paper",
+        "small",
+        lambda run: valid.get(tuple(map(run.settings.get, ("learning_rate", "max_max_epoch")))),
+    ) == (None, False)
 
 
 def test_every_row_has_the_same_tuning_budget():

@@ -35,7 +35,7 @@ def ledger(base=BASE, seeds=SEEDS, noise=0.002):
     records = []
     for row, level in base.items():
         for k, rate in enumerate(study.grid(row, "small")):
-            records.append(record(study.tuning_run(row, rate, "paper", "small"), 200.0 + (k != 1)))
+            records.append(record(study.tuning_run(row, rate, "paper", "small"), 200.0 + 100 * (k != 1)))
         best = study.grid(row, "small")[1]
         for seed in seeds:
             run = study.run_of(row, seed, "paper", "small", rate=best, selected_on=study.BY_VALID)

@@ -3,6 +3,7 @@
 The study is data: its rows, its configurations, what was published. :func:`plan` turns a request into runs.
 """
 
+import math
 from dataclasses import replace
 
 from ..spec import variants
@@ -47,7 +48,8 @@ CONFIGS = {
 }
 
 TUNING_SEED = 100
-TUNING_EPOCHS = 1
+TUNING_EPOCHS = 1  # of the first round
+CLOSE = 1.25  # rates whose valid perplexity is within this factor of the best are run for the whole schedule
 # Factors on the configuration's rate, tried for every row alike; one more step where the best is at an edge.
 # A simple RNN needs another order of magnitude, so its grid is placed lower, and is as long.
 GRID = (0.25, 1.0, 4.0)
@@ -55,7 +57,7 @@ GRID_SRNN = (0.03, 0.1, 0.3)
 
 BY_SEED = "the configuration's own"
 BY_GRID = "the grid itself"
-BY_VALID = f"valid perplexity after {TUNING_EPOCHS} epoch, seed {TUNING_SEED}"
+BY_VALID = f"valid perplexity, seed {TUNING_SEED}: one epoch, and where that was close the whole schedule"
 BY_HAND = "given on the command line"
 
 # What the published code did and the catalogue's cells do not.
@@ -101,34 +103,48 @@ def grid(variant, config):
     return [base * k for k in (GRID_SRNN if variants[variant].family == "rnn" else GRID)]
 
 
-def tuning_run(variant, rate, mode, config):
-    """One epoch at one rate, with a seed that is never reported."""
-    return run_of(variant, TUNING_SEED, mode, config, epochs=TUNING_EPOCHS, rate=rate, selected_on=BY_GRID)
+def tuning_run(variant, rate, mode, config, epochs=TUNING_EPOCHS):
+    """A run at one rate, with a seed that is never reported; ``epochs=None`` is the whole schedule."""
+    return run_of(variant, TUNING_SEED, mode, config, epochs=epochs, rate=rate, selected_on=BY_GRID)
 
 
 def choose_rate(variant, mode, config, valid_perplexity):
     """The best learning rate of a row, and whether it is at the edge of what was tried.
 
+    The first round is an epoch at each rate of the grid, and one rate more where the best is at an end of it.
+    One epoch flatters high rates: where others come ``CLOSE`` to the best, a second round runs these and the
+    best for the whole schedule, and decides.
+
     ``valid_perplexity`` is a function from a tuning run to its valid perplexity (infinite if it did not
     finish), or to None if it has not been run. Returns (rate, at_edge); (None, False) if a run is missing.
     """
+
+    def tried(rates, epochs):
+        return {r: valid_perplexity(tuning_run(variant, r, mode, config, epochs)) for r in rates}
+
     rates = grid(variant, config)
-    scores = {rate: valid_perplexity(tuning_run(variant, rate, mode, config)) for rate in rates}
+    scores = tried(rates, TUNING_EPOCHS)
     if None in scores.values():
         return None, False
-
-    def best_of(scores):  # where no rate finished, the lowest, which is at the edge
-        return min(scores, key=lambda rate: (scores[rate], rate))
-
-    best = best_of(scores)
+    best = _best(scores)
     if best in (rates[0], rates[-1]):  # one step more, by the ratio of the grid at that end
         further = rates[0] ** 2 / rates[1] if best == rates[0] else rates[-1] ** 2 / rates[-2]
-        further = float(f"{further:.3g}")
-        scores[further] = valid_perplexity(tuning_run(variant, further, mode, config))
-        if scores[further] is None:
+        scores |= tried([float(f"{further:.3g}")], TUNING_EPOCHS)
+        if None in scores.values():
             return None, False
-        best = best_of(scores)
+        best = _best(scores)
+    close = [rate for rate in scores if scores[rate] <= CLOSE * scores[best] < math.inf]
+    if len(close) > 1:
+        finals = tried(close, None)
+        if None in finals.values():
+            return None, False
+        best = _best(finals)
     return best, best in (min(scores), max(scores))
+
+
+def _best(scores):
+    """The rate with the lowest score; where no rate finished, the lowest rate, which is at the edge."""
+    return min(scores, key=lambda rate: (scores[rate], rate))
 
 
 def spec_of(record):
