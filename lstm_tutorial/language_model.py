@@ -8,6 +8,7 @@ Letters: V words, N tokens, T steps, B rows of a batch, H units.
 """
 
 import math
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -114,34 +115,54 @@ def batches(tokens, batch_size, num_steps):
     return [(rows[k : k + num_steps], rows[k + 1 : k + 1 + num_steps]) for k in starts]
 
 
-@torch.no_grad()
 def perplexity(model, tokens, first, batch_size=1, num_steps=256):
-    """exp of the mean negative log-likelihood over *all* of a text.
+    """exp of the mean negative log-likelihood over *all* of a text, see :func:`word_losses`.
 
-    One pass, a zero state at the start that is carried through, the first token predicted from ``first``
-    (the id of <eos>), so that every token is predicted exactly once. With ``batch_size`` > 1 the text is cut
-    into that many rows, each starting from a zero state: faster, a little different, for curves only.
+    One pass, a zero state at the start that is carried through, so that every token is predicted exactly
+    once. With ``batch_size`` > 1 the rows start from a zero state each: faster, a little different, for
+    curves only.
     """
-    model_was_training = model.training
-    model.eval()
-    device = next(model.parameters()).device
+    return safe_exp(word_losses(model, tokens, first, batch_size, num_steps).mean())
+
+
+@torch.no_grad()
+def word_losses(model, tokens, first, batch_size=1, num_steps=256):
+    """The negative log-likelihood of every token of a text in nats, (N,), in float64; in eval mode.
+
+    tokens (N,) are read in one pass from a zero state, the first predicted from ``first`` (the id of <eos>).
+    ``batch_size`` > 1 cuts the text into that many rows, side by side, each from a zero state and ``first``
+    replaced by the token before. ``num_steps`` is how many steps are computed at once; it changes nothing.
+    """
     previous = np.concatenate([[first], tokens[:-1]])
     width = -(-len(tokens) // batch_size)
     pad = width * batch_size - len(tokens)
     inputs, targets = (
         torch.as_tensor(np.pad(a, (0, pad)).reshape(batch_size, width).T.copy()) for a in (previous, tokens)
     )
-    counted = torch.as_tensor(
-        (np.arange(width * batch_size) < len(tokens)).reshape(batch_size, width).T.copy()
-    )
-    nats, state = 0.0, None
-    for k in range(0, width, num_steps):
-        part = slice(k, k + num_steps)
-        scores, state = model(inputs[part].to(device), state)
-        losses = F.cross_entropy(scores.flatten(0, 1), targets[part].flatten().to(device), reduction="none")
-        nats += losses[counted[part].flatten().to(device)].double().sum().item()
-    model.train(model_was_training)
-    return safe_exp(nats / len(tokens))
+    losses, state = [], None
+    with evaluating(model) as device:
+        for k in range(0, width, num_steps):
+            part = slice(k, k + num_steps)
+            scores, state = model(inputs[part].to(device), state)
+            losses.append(token_losses(scores, targets[part].to(device)))
+    return np.concatenate(losses).T.reshape(-1)[: len(tokens)]
+
+
+def token_losses(scores, targets):
+    """Negative log-likelihoods (T, B) in nats as a float64 array, of targets (T, B) by scores (T, B, V)."""
+    losses = F.cross_entropy(scores.flatten(0, 1), targets.flatten(), reduction="none")
+    return losses.double().view(targets.shape).cpu().numpy()
+
+
+@contextmanager
+def evaluating(model):
+    """The model in eval mode for a while; gives the device it is on."""
+    was = model.training
+    model.eval()
+    try:
+        yield next(model.parameters()).device
+    finally:
+        model.train(was)
 
 
 def unigram_perplexity(train, text, vocabulary_size):
