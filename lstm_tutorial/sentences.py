@@ -31,8 +31,8 @@ def sentence_batches(tokens, eos, batch_size, first_word=True):
 def word_losses(model, tokens, eos, batch_size=64, first_word=True):
     """The negative log-likelihood of every token in nats, (N,): each sentence from a zero state.
 
-    In eval mode. nan where nothing is predicted: without ``first_word`` the first word of every sentence, and always an
-    unfinished last sentence.
+    In eval mode. nan where nothing is predicted: without ``first_word`` the first word of every sentence, and
+    always an unfinished last sentence.
     """
     losses = np.full(len(tokens), np.nan)
     with evaluating(model) as device:
@@ -49,7 +49,7 @@ def perplexity(losses):
 
 
 def perplexity_of_means(losses, tokens, eos):
-    """exp of the mean of all sentences' mean losses, as seed 001 has it: a short one counts like a long one."""
+    """exp of the mean of all sentences' mean losses, as in seed 001: a short one counts like a long one."""
     is_end = np.asarray(tokens) == eos
     sentence = np.cumsum(is_end) - is_end  # its number, for every token
     predicted = np.isfinite(losses)
