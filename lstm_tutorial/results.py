@@ -10,28 +10,40 @@ NOT_RUN = "not run"
 
 
 def ablation_records(
-    records, *, data, mode, config, epochs=None, rates="seed", as_published=False, rows=None
+    records,
+    *,
+    data,
+    mode,
+    config,
+    epochs=None,
+    rates="seed",
+    as_published=False,
+    equal_parameters=False,
+    rows=None,
 ):
     """The records behind each row of seed 000's table: a dict from row to its records, seed by seed.
 
     ``rates``: ``seed`` for the configuration's own rate, ``tuned`` for the one chosen on validation, or a
-    list of rates. Runs that were made to choose a rate are never among them.
+    list of rates. Runs that were made to choose a rate are never among them. ``equal_parameters``: every
+    model as large as the LSTM's, see :func:`~lstm_tutorial.studies.ptb_ablation.equal_width`; rates are
+    those chosen at the configuration's own width.
     """
     where = (data, mode, config)
     rows = rows or _rows_of_the_seed(as_published)
-    return {row: _row(records, row, where, epochs, rates, as_published)[0] for row in rows}
+    how = (epochs, rates, as_published, equal_parameters)
+    return {row: _row(records, row, where, *how)[0] for row in rows}
 
 
 def _rows_of_the_seed(as_published):
     return study.AS_PUBLISHED if as_published else study.ROWS
 
 
-def _row(records, row, where, epochs, rates, as_published):
+def _row(records, row, where, epochs, rates, as_published, equal_parameters):
     """The records of one row, and whether its rate was tuned and lies at the edge of what was tried."""
     data, mode, config = where
     changes = study.AS_PUBLISHED[row] if as_published else {}
     wanted = study.settings(config, epochs, **changes)
-    free = {"learning_rate", "rate_selected_on"}
+    free = {"learning_rate", "rate_selected_on"} | ({"hidden_size"} if equal_parameters else set())
     at_edge = False
     if rates == "seed":
         rates = [wanted["learning_rate"]]
@@ -46,6 +58,7 @@ def _row(records, row, where, epochs, rates, as_published):
         and r["seed"] != study.TUNING_SEED
         and r["settings"]["learning_rate"] in rates
         and all(r["settings"].get(k) == v for k, v in wanted.items() if k not in free)
+        and (not equal_parameters or study.has_equal_width(r))
     ]
     return sorted(found, key=lambda r: (r["settings"]["learning_rate"], r["seed"])), at_edge
 
@@ -68,30 +81,52 @@ def valid_perplexity(record):
     return record["metrics"]["valid_perplexity"] if record["status"] == "finished" else math.inf
 
 
-def ablation_table(records, *, data, mode, config, epochs=None, rates="seed", as_published=False, rows=None):
-    """Seed 000's table from the ledger; beside it the papers' figures, if the data are PTB."""
-    real = data == "ptb" and mode == "paper"
-    columns = ["row", "parameters", "rate", "seeds", "valid", "test"]
+def ablation_table(
+    records,
+    *,
+    data,
+    mode,
+    config,
+    epochs=None,
+    rates="seed",
+    as_published=False,
+    equal_parameters=False,
+    rows=None,
+):
+    """Seed 000's table from the ledger; beside it the papers' figures, if the data are PTB.
+
+    Arguments as :func:`ablation_records` takes them. With ``equal_parameters`` the widths differ: H is shown.
+    """
+    real = data == "ptb" and mode == "paper" and not equal_parameters
+    columns = ["row", *(["H"] if equal_parameters else []), "parameters", "rate", "seeds", "valid", "test"]
     columns += ["seed 000", "Levy medium", "Levy large"] if real else []
     lines, notes = [], []
     for row in rows or _rows_of_the_seed(as_published):
-        found, at_edge = _row(records, row, (data, mode, config), epochs, rates, as_published)
+        found, at_edge = _row(
+            records, row, (data, mode, config), epochs, rates, as_published, equal_parameters
+        )
         published = []
         if real:
             name = "srnn" if row == "no_gates_as_published" else row
             papers = (study.SEED_000, study.LEVY_MEDIUM, study.LEVY_LARGE)
             published = [f"{paper[name]:g}" if name in paper else "–" for paper in papers]
         for same_rate in _by_rate(found):
-            lines.append((row, *_cells(same_rate), *published))
+            cells = _cells(same_rate)
+            if equal_parameters:
+                cells = (str(same_rate[0]["settings"]["hidden_size"]) if same_rate else NOT_RUN, *cells)
+            lines.append((row, *cells, *published))
         if at_edge:
             notes.append(f"{row}: the best rate is at the edge of what was tried.")
     how = {"seed": "the configuration's learning rate", "tuned": "a rate per row, chosen on validation"}
     epochs = epochs or study.CONFIGS[config]["max_max_epoch"]
+    size = ", models of equal size" if equal_parameters else ""
     title = f"Perplexity on {data}, {config} configuration, {epochs} epoch{'s' * (epochs != 1)}, "
-    title += how.get(str(rates), "given learning rates") + (", as published" if as_published else "")
+    title += how.get(str(rates), "given learning rates") + (", as published" if as_published else "") + size
+    if equal_parameters:
+        notes.append("H: the hidden size that brings the whole model closest to the LSTM's.")
     if data != "ptb":
         notes.append("Generated text: not to be compared with any figure on Penn Treebank.")
-    elif not real:
+    elif mode != "paper":
         notes.append(
             "The beginning of Penn Treebank, and a smaller model: not to be compared with the papers."
         )

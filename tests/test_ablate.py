@@ -292,6 +292,95 @@ def test_as_published_of_a_cell_that_was_not_published(tiny, capsys):
     assert records() == []
 
 
+# Models of equal size
+
+
+@pytest.mark.parametrize("row", [*study.ROWS, "vanilla", "gru"])
+def test_parameters_are_counted_as_torch_counts_them(row):
+    for H, words, layers in ((5, 11, 2), (8, 30, 3)):
+        settings = study.settings("small", hidden_size=H, num_layers=layers)
+        assert (
+            study.parameter_count(row, H, words, layers)
+            == build_model(row, settings, words).parameter_count()
+        )
+
+
+def test_the_equal_width_is_the_closest_of_all():
+    for config in ("smoke", "laptop", "small"):
+        for words in (20, 10_000):
+            for row in (*study.ROWS, "vanilla"):
+                base = study.CONFIGS[config]["hidden_size"]
+                target = study.parameter_count("lstm", base, words)
+                off = {H: abs(study.parameter_count(row, H, words) - target) for H in range(1, 8 * base)}
+                assert study.equal_width(row, config, words) == min(off, key=off.get)
+    assert study.equal_width("lstm", "small", 10_000) == 200
+    assert study.equal_width("srnn", "small", 10_000) > 200
+
+
+def test_equal_parameters_widens_the_rows_and_leaves_the_others_runs_alone(tiny, capsys):
+    rows = ["--variants", "lstm", "no_srnn", "srnn"]
+    assert main(["ablate", *rows]) == 0
+    at_own_width = {r["run_id"] for r in records()}
+    before = table_of(capsys.readouterr().out)
+    assert main(["ablate", *rows, "--equal-parameters"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("in the ledger") == 1, "the LSTM is as wide as it was: the same run"
+    assert "models of equal size" in printed and not any(column in printed for column in PAPER_COLUMNS)
+    table = table_of(printed)
+    target = study.parameter_count("lstm", 16, V)
+    for row in ("lstm", "no_srnn", "srnn"):
+        H = study.equal_width(row, "smoke", V)
+        (r,) = [r for r in records() if r["variant"] == row and r["settings"]["hidden_size"] == H]
+        assert table[row]["H"] == str(H) and (H > 16) == (row != "lstm")
+        assert r["settings"] == study.settings("smoke", hidden_size=H)
+        assert abs(r["parameters"] - target) < 0.05 * target
+        assert table[row]["parameters"] == f"{r['parameters']:,}"
+    assert len(records()) == 5 and at_own_width < {r["run_id"] for r in records()}
+    assert set(table["no_srnn_out"].values()) == {"no_srnn_out", "not run"}
+    assert main(["ablate", *rows]) == 0
+    assert table_of(capsys.readouterr().out) == before, "a table of equal widths takes no wider run"
+
+
+def test_equal_parameters_takes_the_rate_that_the_row_chose_at_its_own_width(landscape, capsys):
+    landscape |= {0.03: ("finished", 30.0, 1.0), 0.1: ("finished", 20.0, 3.0), 0.3: ("finished", 50.0, 2.0)}
+    assert main(["ablate", "--tune", "--equal-parameters", "--variants", "srnn"]) == 0
+    widths = [(r["settings"]["learning_rate"], r["settings"]["hidden_size"]) for r in records()]
+    assert sorted(widths) == [(0.03, 16), (0.1, 16), (0.1, study.equal_width("srnn", "smoke", V)), (0.3, 16)]
+
+
+def test_a_run_of_another_width_is_in_neither_table():
+    one = paper_record("srnn", 0, 180.0, rate=0.1, hidden_size=250)
+    one["parameters"] = study.parameter_count("srnn", 250, 10_000)
+    for equal in (False, True):
+        rows = results.ablation_records(
+            [one], data="ptb", mode="paper", config="small", rates=[0.1], equal_parameters=equal
+        )
+        assert rows["srnn"] == []
+
+
+def test_the_committed_runs_are_found_under_the_settings_of_today():
+    """A key more in the settings, or another default, and every run would have to be done again."""
+    committed = [
+        json.loads(line)
+        for line in (ROOT / "data" / "results" / f"{study.STUDY}.jsonl").read_text().splitlines()
+    ]
+    assert len(committed) >= 28
+    for r in committed:
+        s = r["settings"]
+        changes = {k: s[k] for k in ("layers_tied", "spec_changes", "stop_when_dead", "hidden_size")}
+        how = dict(epochs=s["max_max_epoch"], rate=s["learning_rate"], **changes)
+        run = study.run_of(r["variant"], r["seed"], r["mode"], s["config"], **how)
+        sha, settings = r["data_sha256"], run.settings
+        assert r["run_id"] == ledger.run_id(
+            run.study, run.variant, run.seed, r["data"], sha, run.mode, settings
+        )
+        if not s["layers_tied"] and not s["spec_changes"]:
+            own = s["hidden_size"] == study.CONFIGS[s["config"]]["hidden_size"]
+            assert study.has_equal_width(r) == (
+                r["variant"] in ("lstm", "no_gates_as_published") if own else True
+            )
+
+
 # Tuning
 
 
@@ -304,7 +393,8 @@ def landscape(tiny, monkeypatch):
         status, valid, test = table[settings["learning_rate"]]
         done.append((spec, settings["learning_rate"], seed, settings["max_max_epoch"]))
         metrics = {} if valid is None else {"valid_perplexity": valid, "test_perplexity": test}
-        return Outcome(status, metrics, {}, 1, "native", 0.0, LanguageModel("lstm", V, 2))
+        parameters = study.parameter_count(spec, settings["hidden_size"], V)
+        return Outcome(status, metrics, {}, parameters, "native", 0.0, LanguageModel("lstm", V, 2))
 
     monkeypatch.setattr(runner, "train", train)
     table["done"] = done
@@ -586,6 +676,7 @@ def test_auto_falls_back_on_the_generated_text_and_says_so(monkeypatch, capsys):
         (["--device", "meta"], "meta"),
         (["--tune", "--learning-rates", "1"], "--learning-rates"),
         (["--tune", "--as-published"], "--as-published"),
+        (["--equal-parameters", "--as-published"], "--equal-parameters"),
         (["--engine", "native", "--variants", "no_srnn"], "native"),
         (["--engine", "native"], "native"),
     ],

@@ -54,9 +54,14 @@ def add_parser(subparsers):
     add(
         "--tune",
         action="store_true",
-        help="choose a rate per row, on validation after one epoch; then run with it",
+        help="choose a rate per row, on validation, at the configuration's width; then run with it",
     )
     add("--as-published", action="store_true", help="do what the code of seed 000 did, row by row")
+    add(
+        "--equal-parameters",
+        action="store_true",
+        help="widen each row until its whole model is as large as the LSTM's",
+    )
     add(
         "--engine",
         default="auto",
@@ -77,6 +82,8 @@ def run(args):
         torch.set_num_threads(args.threads)
     if args.tune and (args.learning_rates or args.as_published):
         raise UserError("--tune chooses the rate itself: leave out --learning-rates and --as-published.")
+    if args.equal_parameters and args.as_published:
+        raise UserError("--as-published has the published widths: leave out --equal-parameters.")
     if study.TUNING_SEED in args.seeds:
         raise UserError(
             f"seed {study.TUNING_SEED} chooses learning rates and is never reported: take another."
@@ -97,10 +104,16 @@ def run(args):
             say(f"{row}: rate {rate:g}" + (", at the edge of what was tried." if at_edge else "."))
             rates[row] = [rate]
     make = study.published_run if args.as_published else study.run_of
+    changes = dict.fromkeys(rows, {})
+    if args.equal_parameters:
+        changes = {
+            row: {"hidden_size": study.equal_width(row, config, len(corpus.vocabulary))} for row in rows
+        }
     for seed in args.seeds:
         for row in rows:
             for rate in rates[row]:
-                do(make(row, seed, mode, config, epochs=args.epochs, rate=rate, selected_on=selected_on))
+                how = dict(epochs=args.epochs, rate=rate, selected_on=selected_on) | changes[row]
+                do(make(row, seed, mode, config, **how))
     say("")
     say(
         ablation_table(
@@ -112,6 +125,7 @@ def run(args):
             epochs=args.epochs,
             rates="tuned" if args.tune else args.learning_rates or "seed",
             as_published=args.as_published,
+            equal_parameters=args.equal_parameters,
         )
     )
     return 0

@@ -1,9 +1,10 @@
 """Seed 000 (Khan 2019, after Levy et al. 2018): what is left of an LSTM language model when parts are cut.
 
-The study is data: its rows, its configurations, what was published. :func:`plan` turns a request into runs.
+The study is data: its rows, its configurations, what was published. :func:`run_of` makes a run of a row.
 """
 
 import math
+from bisect import bisect_left
 from dataclasses import replace
 
 from ..spec import variants
@@ -95,6 +96,36 @@ def run_of(variant, seed, mode, config, **options):
 def published_run(variant, seed, mode, config, **options):
     """The run that does what seed 000's code did for a row, with its own departures from the catalogue."""
     return run_of(variant, seed, mode, config, **options, **AS_PUBLISHED[variant])
+
+
+def parameter_count(variant, hidden_size, vocabulary_size, num_layers=2):
+    """How many numbers a whole model learns, H = D = hidden_size: embedding VH, the cells, softmax HV + V."""
+    cell = variants[variant].parameter_count(hidden_size, hidden_size)
+    return (2 * hidden_size + 1) * vocabulary_size + num_layers * cell
+
+
+def equal_width(variant, config, vocabulary_size, baseline="lstm"):
+    """The hidden size H that brings a row's whole model closest to the baseline's at the configuration's own.
+
+    Embedding and softmax grow with H too. Of two that are equally close it is the smaller.
+    """
+    base, layers = CONFIGS[config]["hidden_size"], CONFIGS[config]["num_layers"]
+    target = parameter_count(baseline, base, vocabulary_size, layers)
+
+    def size(H):
+        return parameter_count(variant, H, vocabulary_size, layers)
+
+    widths = range(1, target // (2 * vocabulary_size) + 1)  # wider, the embedding alone would be too large
+    first = bisect_left(widths, target, key=size)
+    return min(widths[max(first - 1, 0) : first + 1], key=lambda H: abs(size(H) - target))
+
+
+def has_equal_width(record):
+    """Whether a run has the hidden size of :func:`equal_width`, for the vocabulary that its size implies."""
+    s = record["settings"]
+    H, layers = s["hidden_size"], 1 if s["layers_tied"] else s["num_layers"]
+    cells = layers * spec_of(record).parameter_count(H, H)
+    return H == equal_width(record["variant"], s["config"], (record["parameters"] - cells) // (2 * H + 1))
 
 
 def grid(variant, config):
