@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from lstm_tutorial.colours import OKABE_ITO
-from lstm_tutorial.plots.results import ABLATION_COLOURS, DASHES, learning_curves, mean_curve, row_dots
+from lstm_tutorial.plots.results import (
+    ABLATION_COLOURS,
+    DASHES,
+    learning_curves,
+    mean_curve,
+    paired_dots,
+    row_dots,
+)
+from lstm_tutorial.results import Paired
 from lstm_tutorial.studies import ptb_ablation
 
 TWO_SEEDS = [([1, 2, 3], [100.0, 50.0, 30.0]), ([1, 2, 3], [200.0, 70.0, 40.0])]
@@ -162,6 +170,51 @@ def test_row_that_a_series_does_not_have_is_not_counted_as_missing():
     figure = row_dots(["lstm", "dead"], {"ours": {"lstm": [100.0]}})
     assert figure.axes[0].get_legend_handles_labels()[1] == ["ours"]
     assert figure.alt.endswith("ours: lstm 100.0.")
+
+
+def in_pairs(limits=None):
+    rows = {
+        "no_srnn": Paired({0: 1.01, 1: 1.03, 2: 1.02}),
+        "srnn": Paired({0: 1.5, 1: 1.4, 2: 1.6}),
+        "no_srnn_hidden": Paired({0: 1.03}),
+        "no_srnn_out": Paired({}),
+    }
+    return rows, paired_dots(rows, 1.02, title="Pairs.", limits=limits)
+
+
+def test_pairs_are_dots_with_mean_and_interval_around_a_band():
+    rows, figure = in_pairs()
+    assert [list(line.get_xdata()) for line in lines(figure, "seed")] == [
+        [1.01, 1.03, 1.02],
+        [1.5, 1.4, 1.6],
+        [1.03],
+    ]
+    assert [tuple(line.get_xdata()) for line in lines(figure, "interval")] == [
+        rows["no_srnn"].interval,
+        rows["srnn"].interval,
+    ]
+    means = [line.get_xdata()[0] for line in lines(figure, "mean")]
+    assert means == [rows["no_srnn"].mean, rows["srnn"].mean]
+    axes = figure.axes[0]
+    (band,) = [patch for patch in axes.patches if patch.get_gid() == "band"]
+    assert band.get_x() == 1 / 1.02 and band.get_x() + band.get_width() == pytest.approx(1.02)
+    left, right = axes.get_xlim()
+    assert left < rows["srnn"].interval[0] and rows["srnn"].interval[1] < right
+    assert [label.get_text().split("\n") for label in axes.get_yticklabels()] == [
+        ["no_srnn", "3 pairs"],
+        ["srnn", "3 pairs"],
+        ["no_srnn_hidden", "1 pair"],
+        ["no_srnn_out", "0 pairs"],
+    ]
+    assert "no_srnn_out: not run." in figure.alt and "mean 1.020, 95 % interval 0.995 to 1.045" in figure.alt
+    assert "no_srnn_hidden: mean 1.030, 95 % interval none, 1 pair." in figure.alt and png(figure)
+
+
+def test_a_row_beyond_the_limits_is_written_at_the_edge():
+    rows, figure = in_pairs(limits=(0.9, 1.2))
+    assert f"{rows['srnn'].mean:.2f} →" in [text.get_text() for text in figure.axes[0].texts]
+    assert figure.axes[0].get_xlim() == (0.9, 1.2)
+    assert "srnn: mean 1.498, beyond the edge of the picture" in figure.alt
 
 
 def test_a_notebook_gets_picture_and_description():

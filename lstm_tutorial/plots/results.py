@@ -9,7 +9,7 @@ says is said by a dash or a marker too.
 from itertools import cycle
 from statistics import mean
 
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from ..colours import OKABE_ITO, colour
 from ..picture import Picture
@@ -176,6 +176,88 @@ def dots_alt(rows, series, references, x):
             parts += [_counted(words)] if words else []
             found.append(f"{row} {' and '.join(parts) or 'not run'}")
         said.append(f"{name}: {', '.join(found)}.")
+    return " ".join(said)
+
+
+def paired_dots(rows, margin, *, baseline="lstm", title="", limits=None):
+    """Each row against a baseline: a dot for each seed, mean, 95 % interval, and the band that means "level".
+
+    rows:   {label: a Paired}, as :func:`lstm_tutorial.results.compared` returns them
+    margin: the ratio, such as 1.02, from which a difference matters; the band is 1/margin to margin
+    limits: (left, right) of the axis as ratios; a row beyond them is written at the edge
+
+    One pair has a dot and no more; where there is none the row says so.
+    """
+    figure = Picture(paired_alt(rows, margin, baseline, limits), 7.2, 1.5 + 0.6 * len(rows))
+    figure.suptitle(title, fontsize="large")
+    axes = figure.add_subplot(xlabel=f"test perplexity, divided by {baseline}'s of the same seed (log scale)")
+    axes.set_xscale("log")
+    axes.axvspan(1 / margin, margin, color="#E5E5E5", zorder=0, gid="band")
+    axes.axvline(1, color=GREY, linewidth=1, zorder=1)
+    axes.set_title("grey band: differences too small to matter", fontsize=9, color=GREY)
+    for k, (row, one) in enumerate(rows.items()):
+        shade = ABLATION_COLOURS.get(row, OKABE_ITO["black"])
+        if not one.ratios:
+            words = "not run" if not one.failed else "no pair that finished"
+            axes.text(
+                0.5, k, words, transform=axes.get_yaxis_transform(), ha="center", color=GREY, va="bottom"
+            )
+            continue
+        ratios = list(one.ratios.values())
+        axes.plot(ratios, [k + 0.2] * len(ratios), "o", color=shade, markersize=4, alpha=0.55, gid="seed")
+        if one.interval:
+            ends = dict(color=shade, linewidth=2.2, solid_capstyle="butt", marker="|", markersize=11)
+            axes.plot(one.interval, [k, k], gid="interval", **ends)
+            axes.plot([one.mean], [k], "D", color=shade, markersize=5.5, gid="mean")
+        if _outside(one.mean, limits):
+            arrow, edge, side = ("{} →", 1, "right") if one.mean > limits[1] else ("← {}", 0, "left")
+            axes.annotate(
+                arrow.format(f"{one.mean:.2f}"),
+                (edge, k),
+                (-4 if edge else 4, 0),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                ha=side,
+                va="center",
+                color=shade,
+            )
+    counts = [f"{row}\n{len(one)} pair{'s' * (len(one) != 1)}" for row, one in rows.items()]
+    axes.set_yticks(range(len(rows)), counts)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(*(limits or _around(rows, margin)))
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=(1, 2, 2.5, 5, 10)))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    return figure
+
+
+def _outside(ratio, limits):
+    return limits is not None and not limits[0] <= ratio <= limits[1]
+
+
+def _around(rows, margin):
+    """Limits that take in the band, every seed and every interval, with a little room."""
+    places = [1 / margin, margin]
+    for one in rows.values():
+        places += [*one.ratios.values(), *(one.interval or ())]
+    room = (max(places) / min(places)) ** 0.06
+    return min(places) / room, max(places) * room
+
+
+def paired_alt(rows, margin, baseline, limits=None):
+    """What :func:`paired_dots` shows, in words."""
+    said = [
+        f"Each row's test perplexity divided by that of {baseline} with the same seed, on a logarithmic "
+        f"axis, with a grey band from {1 / margin:.3f} to {margin:.3f}."
+    ]
+    for row, one in rows.items():
+        if not one.ratios:
+            said.append(f"{row}: {one.in_words(margin)}.")
+            continue
+        seeds = f"{len(one)} pair{'s' * (len(one) != 1)}"
+        interval = "{:.3f} to {:.3f}".format(*one.interval) if one.interval else "none"
+        beyond = ", beyond the edge of the picture" if _outside(one.mean, limits) else ""
+        said.append(f"{row}: mean {one.mean:.3f}{beyond}, 95 % interval {interval}, {seeds}.")
     return " ".join(said)
 
 
