@@ -1,6 +1,8 @@
 """Chapter 06: steps and loops in torch, biases, two GRUs, and one cell in another library's order."""
 
+from copy import deepcopy
 from itertools import permutations
+from numbers import Real
 
 import numpy as np
 import torch
@@ -29,8 +31,25 @@ def _is(answer, right):
     return near(np.asarray(answer.detach()), np.asarray(right.detach()), 1e-9)
 
 
+def _attempt(answer, *arguments):
+    """``attempt``, but it looks into tensors: ``c.mul_(f)`` would spoil what the chapter goes on with."""
+    before = deepcopy(arguments)
+    got = attempt(answer, *arguments)
+    same = all(map(_unchanged, arguments, before))
+    expect(same, "it changes its arguments in place (as a *= b does), and the chapter needs them again")
+    return got
+
+
+def _unchanged(a, b):
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+    return torch.equal(a, b)
+
+
 def _pair(got, what="(h, c)"):
-    expect(isinstance(got, tuple) and len(got) == 2, f"it should return a pair {what}, not {_kind(got)}")
+    expect(
+        isinstance(got, tuple | list) and len(got) == 2, f"it should return a pair {what}, not {_kind(got)}"
+    )
     return got
 
 
@@ -69,7 +88,7 @@ def seed_step(answer):
     cell.load_state_dict(dict(zip(cell.state_dict(), (*stacks, b, torch.zeros_like(b)), strict=True)))
     h_due, c_due = cell(x, (h, c))
 
-    h_got, c_got = _pair(attempt(answer, x, h, c, dict(p)))
+    h_got, c_got = _pair(_attempt(answer, x, h, c, p))
     _tensor(h_got, (_B, _H), "h")
     _tensor(c_got, (_B, _H), "c")
     expect(_differs(h_got, c_due), "the pair is the wrong way round: h comes first, then c")
@@ -119,7 +138,7 @@ def fused_step(answer):
     cell.load_state_dict(dict(zip(cell.state_dict(), (W, R, b, torch.zeros_like(b)), strict=True)))
     h_due, c_due = cell(x, (h, c))
     with Products() as products:
-        got = attempt(answer, x, h, c, W, R, b)
+        got = _attempt(answer, x, h, c, W, R, b)
     h_got, c_got = _pair(got)
     _tensor(h_got, (_B, _H), "h")
     _tensor(c_got, (_B, _H), "c")
@@ -164,7 +183,7 @@ def hoisted(answer):
     layer.load_state_dict(dict(zip(layer.state_dict(), (W, R, b, torch.zeros_like(b)), strict=True)))
     y_due, (h_due, c_due) = layer(x, (h[None], c[None]))
     with Products() as products:
-        got = attempt(answer, x, h, c, W, R, b)
+        got = _attempt(answer, x, h, c, W, R, b)
     y, last = _pair(got, "y, (h, c)")
     expect(not isinstance(y, list), "y is a list of steps: torch.stack makes one tensor of it")
     _tensor(y, (_T, _B, _H), "y")
@@ -222,7 +241,8 @@ def forget_bias(answer):
     lstm = nn.LSTM(_D, _H, num_layers=2, dtype=torch.float64)
     torch.set_rng_state(torch_state)
     before = {name: p.detach().clone() for name, p in lstm.named_parameters()}
-    given = answer(lstm, 1.0)
+    value = 1.5  # not 1: an answer that always sets 1 is found out
+    given = answer(lstm, value)
     after = dict(lstm.named_parameters())
     touched = any(_differs(after[name], before[name]) for name in before)
     if not touched:
@@ -242,14 +262,15 @@ def forget_bias(answer):
         f"block {sorted(moved & set('igo'))[:1]} of the stack has changed. Where in i, f, g, o is f?",
     )
     first, second = (layer["f"] for layer in blocks)
-    one = torch.ones_like(first)
+    due = torch.full_like(first, value)
     expect(
-        not (_is(first, 2 * one) or _is(second, 2 * one)),
-        "the forget gate gets 2: the two biases are added, and both have been set",
+        not (_is(first, 2 * due) or _is(second, 2 * due)),
+        "the forget gate gets twice the value: the two biases are added, and both have been set",
     )
-    expect(not _is(first, one) or _is(second, one), "only the first layer has been set, and this one has two")
+    expect(not _is(first, due) or _is(second, due), "only the first layer has been set, and this one has two")
+    expect(not _is(first, due / value), f"the forget gate gets 1, and {value} was asked for")
     expect(
-        _is(first, one) and _is(second, one),
+        _is(first, due) and _is(second, due),
         "one of the two biases is still what torch drew for it, and is added to the value",
     )
 
@@ -267,10 +288,10 @@ def _to_torch_gru(p):
 def to_torch_gru(answer):
     """Parameters of ``gru`` from those of ``gru_reset_before``, compared as functions where both agree."""
     problem = draw_problem("gru_reset_before", np.random.default_rng(65), _D, _H, _T, _B)
-    p = {k: v.copy() for k, v in problem.params.items()}
-    p["R_n"] = np.diag(np.diag(p["R_n"]))
+    full = {k: v.copy() for k, v in problem.params.items()}
+    p = full | {"R_n": np.diag(np.diag(full["R_n"]))}
     due, _, _ = numpy_lstm.forward("gru_reset_before", p, problem.x, problem.state)
-    got = attempt(answer, {k: v.copy() for k, v in p.items()})
+    got = attempt(answer, dict(p))
     expect(isinstance(got, dict), f"it should return a dict of parameters, not a {type(got).__name__}")
     wanted = variants["gru"].parameter_shapes(_D, _H)
     missing = sorted(set(wanted) - set(got))
@@ -294,6 +315,8 @@ def to_torch_gru(answer):
     only_r = _run(right, problem, ("W_u", "R_u", "W_r", "R_r"))
     expect(not near(y, only_r), "the wrong gate has been turned round: which one weights the candidate?")
     expect(near(y, due), "the two cells differ, though R_n is diagonal, where they can agree")
+    kept = near(attempt(answer, full)["R_n"], full["R_n"])
+    expect(kept, "they agree for a diagonal R_n, but a full one comes back as another matrix")
 
 
 def _run(params, problem, negated):
@@ -339,6 +362,10 @@ def delta_r_bar(answer):
         "that is δr, behind the squashing; on the way to r_bar lies σ, and its slope is missing",
     )
     expect(
+        not near(got, (dn_bar @ R_n) * y_prev * (1 - r**2), _WITHIN),
+        "1 − r² is the slope of tanh, and r comes from σ",
+    )
+    expect(
         not near(got, (dn_bar @ R_n) * slope, _WITHIN), "r is multiplied by something on its way: by what?"
     )
     expect(
@@ -372,6 +399,8 @@ def keras_gru_to_torch(answer):
     """A GRU's arrays in Keras's layout, loaded into torch.nn.GRU, against the course's NumPy cell."""
     problem = draw_problem("gru", np.random.default_rng(67), _D, _H, _T, _B)
     keras = to_order("gru", problem.params, "keras")
+    moved = np.concatenate([np.random.default_rng(68).uniform(0.2, 1, 2 * _H), np.zeros(_H)])
+    keras["bias"] = keras["bias"] + np.stack([-moved, moved])  # z and r have a second bias too: the sum stays
     got = attempt(answer, keras["kernel"], keras["recurrent_kernel"], keras["bias"])
     expect(isinstance(got, dict), f"it should return a dict of arrays, not a {type(got).__name__}")
     layer = nn.GRU(_D, _H, dtype=torch.float64)
@@ -396,8 +425,9 @@ def keras_gru_to_torch(answer):
     )
     half = as_is | {k: right[k] for k in ("weight_ih_l0", "weight_hh_l0")}
     expect(not near(y, _gru(layer, half, problem)), "the matrices are in torch's order, but not the biases")
-    half = right | {"weight_hh_l0": as_is["weight_hh_l0"]}
-    expect(not near(y, _gru(layer, half, problem)), "the recurrent matrix is still in Keras's order")
+    for name, what in (("weight_hh_l0", "recurrent matrix"), ("bias_hh_l0", "second bias")):
+        half = right | {name: as_is[name]}
+        expect(not near(y, _gru(layer, half, problem)), f"the {what} is still in Keras's order")
     swapped = right | {"bias_ih_l0": right["bias_hh_l0"], "bias_hh_l0": right["bias_ih_l0"]}
     expect(
         not near(y, _gru(layer, swapped, problem)),
@@ -434,7 +464,7 @@ def gru_tape(answer):
     _, _, tape = numpy_lstm.forward("gru", problem.params, problem.x)
     arrays = (tape.A, tape.Y, tape.extra)
     due = sum(a.size for a in arrays) // (T * _B * _H)
-    expect(isinstance(answer, int | float) and not isinstance(answer, bool), "a number is asked for")
+    expect(isinstance(answer, Real) and not isinstance(answer, bool), "a number is asked for")
     expect(answer != 7, "7 is the LSTM's count; a GRU has other parts")
     expect(answer != 6, "6 is autograd's count, which keeps 1 − u beside u, or yours includes x")
     expect(

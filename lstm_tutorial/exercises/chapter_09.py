@@ -21,7 +21,7 @@ def _shape(got, shape, what):
 
 
 def _copies(*arrays):
-    return [np.array(a) for a in arrays]  # an answer may write into what it is given
+    return [np.array(a) for a in arrays]  # the tape's own gates are needed again
 
 
 # --- 09.1 ----------------------------------------------------------------------------------------------
@@ -112,6 +112,10 @@ def one_more_step(answer):
         "the gates are exchanged: i is for what is written now, f for what is held",
     )
     expect(
+        not near(got, np.concatenate([w[:1], w[1:] * f[-1], i[-1:]])),
+        "row 0 stays as it is, but c_0 is held in the same cell, and passes the forget gate too",
+    )
+    expect(
         not near(got, np.concatenate([w * f[-1], 1 - f[-1:]])),
         "i = 1 − f holds for coupled gates only, and these are not",
     )
@@ -166,7 +170,7 @@ def _half_memory(f):
 @exercise("09.5", reference=_half_memory)
 def half_memory(answer):
     """Against adding up f^d until half of 1 / (1 − f) is there."""
-    for f in (0.9, 0.99, 0.3, 0.75):
+    for f in (0.9, 0.99, 0.3, 0.75, 0.5):
         held, d = 1.0, 0
         while held < 0.5 / (1 - f) - 1e-12:
             d += 1
@@ -175,6 +179,8 @@ def half_memory(answer):
         expect(
             np.shape(got) == (), f"one number of steps is asked for, not an array of shape {np.shape(got)}"
         )
+        exactly = "for f = 0.5 the present word alone makes up exactly half, and at least half is asked for"
+        expect(f != 0.5 or got == d, exactly)
         half_life = np.log(0.5) / np.log(f)
         expect(
             got >= 0, f"it is negative for f = {f}: half or more is there with the present word, 0 steps back"
@@ -228,6 +234,10 @@ def without(answer):
     expect(
         not near(got, o * (np.tanh(held) - np.tanh(w[j] * z))),
         "tanh of a difference is no difference of tanhs: the sum is in c, before tanh",
+    )
+    expect(
+        not near(got, o * (np.tanh(held) - w[j] * z)) and not near(got, o * np.tanh(held) - w[j] * z),
+        "y is not the sum: take the summand out of c, and only then let tanh and o act",
     )
     expect(
         not near(got, o * np.tanh(w[j] * z)), "that is what the word alone would give: all others are gone"

@@ -66,6 +66,10 @@ WRONG = {
         (_SEED + "    c = F * c + I * G; return O * torch.tanh(c)", "return a pair"),
         (_SEED + "    c = F * c - I * G; return O * torch.tanh(c), c", "compare with (9)"),
         (_SEED + "    c = F * c + I * G; return torch.tanh(c), c", "compare with (12) and (14)"),
+        (
+            _SEED + "    c.mul_(F).add_(I * G); return O * torch.tanh(c), c",
+            "in place",
+        ),
         (_SEED.replace("h @", "h.T @") + "    return h, c", "RuntimeError"),
     ],
     "06.2": [
@@ -135,7 +139,8 @@ WRONG = {
         ),
     ],
     "06.4": [
-        (_BIAS + _EACH + "'bias' in name: bias[H : 2 * H] = value", "gets 2"),
+        (_BIAS + _EACH + "'bias' in name: bias[H : 2 * H] = value", "gets twice"),
+        (_BIAS + _EACH + "'bias' in name: bias[H : 2 * H] = 1.0 if 'ih' in name else 0.0", "gets 1, and 1.5"),
         (_BIAS + _EACH + "'bias_ih' in name: bias[H : 2 * H] = value", "what torch drew"),
         (_BIAS + _EACH + "'bias' in name: bias[:H] = value if 'ih' in name else 0.0", "Where in i, f, g, o"),
         (_BIAS + _EACH + "'bias' in name: bias.fill_(value / 2)", "Where in i, f, g, o"),
@@ -159,12 +164,17 @@ WRONG = {
         (_GRU + "    return {**p, 'W_u': -p['W_u'], 'R_u': -p['R_u']}", "missing: b_Rn"),
         (_GRU + "    return {**p, **z, 'W_u': 1 - p['W_u'], 'R_u': 1 - p['R_u']}", "where they can agree"),
         (_GRU + "    return {**p, **z, 'b_u': np.ones(H)}", "has no biases"),
+        (
+            _GRU + "    return {**p, **z, 'W_u': -p['W_u'], 'R_u': -p['R_u'], 'R_n': p['R_n'].T}",
+            "another matrix",
+        ),
         (_GRU + "    return {**p, **z, 'W_u': -p['W_u'].T, 'R_u': -p['R_u']}", "shape"),
     ],
     "06.6": [
         (_R + "dn_bar * (y_prev @ R_n.T) * r * (1 - r)", "that is torch's"),
         (_R + "(dn_bar @ R_n.T) * y_prev * r * (1 - r)", "wrong way round"),
         (_R + "(dn_bar @ R_n) * y_prev", "slope is missing"),
+        (_R + "(dn_bar @ R_n) * y_prev * (1 - r**2)", "the slope of tanh"),
         (_R + "(dn_bar @ R_n) * r * (1 - r)", "by what?"),
         (_R + "dn_bar * y_prev * r * (1 - r)", "lies a matrix"),
         (_R + "(dn_bar @ R_n) * r * r * (1 - r)", "the factor of r"),
@@ -174,7 +184,8 @@ WRONG = {
     "06.7": [
         (_KERAS + "    return dict(zip(names, (K, R, b, d)))", "changed places"),
         (_KERAS + "    return dict(zip(names, (turn(K), turn(R), b, d)))", "not the biases"),
-        (_KERAS + "    return dict(zip(names, (turn(K), R, turn(b), turn(d))))", "still in Keras's order"),
+        (_KERAS + "    return dict(zip(names, (turn(K), R, turn(b), turn(d))))", "recurrent matrix is still"),
+        (_KERAS + "    return dict(zip(names, (turn(K), turn(R), turn(b), d)))", "second bias is still"),
         (
             _KERAS + "    return dict(zip(names, (turn(K), turn(R), turn(d), turn(b))))",
             "two biases have changed",
