@@ -1,64 +1,84 @@
-"""What the seed papers claim, and what the ledger says of it.
+"""What is claimed, and what the ledger says of it.
 
 ``data/claims.toml`` states each claim in our words, the rule that decides it, and beforehand the smallest
-difference that would matter, the test and the seeds. Here the rules are carried out. A verdict is one of
+difference that would matter, the test and the seeds; :mod:`lstm_tutorial.declared` reads it. Here the rules
+are carried out, for whichever study: :mod:`lstm_tutorial.studies.rows` finds the runs. A verdict is one of
 *holds*, *does not hold*, *cannot tell* and *not run*.
 """
 
+import inspect
 import math
-import tomllib
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from . import ledger, results
-from .studies import ptb_ablation
+from . import declared, ledger
+from .declared import Claim
+from .errors import UserError
+from .studies.rows import ROWS_FOR
 from .tables import Table
 
-SIGNIFICANCE = 0.05
-FEWEST_SEEDS = 3
-HERE = dict(data="ptb", mode="paper", config="small")
+SIGNIFICANCE = declared.book().significance
+FEWEST_SEEDS = declared.book().fewest_seeds
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One claim, decided: its ``id``, what it ``says`` and ``where``, the ``verdict``, and ``because``."""
+    """A claim, decided: "holds", "does not hold", "cannot tell" or "not run", and ``because``."""
 
-    id: str
-    says: str
-    where: str
-    chapter: str
+    claim: Claim
     verdict: str
     because: str
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Two rows run with the same seeds: their mean ratio, its 95 % interval, and p against the margin."""
+def verdicts(records=None, *, study=None, chapter=None):
+    """Every claim, or those of one study or chapter, with its verdict.
 
-    pairs: int
-    ratio: float
-    low: float
-    high: float
-    p: float
+    records : of any studies, as the ledger has them; without, what is committed.
 
-    def __str__(self):
-        interval = f"{self.low:.3f} to {self.high:.3f}"
-        return f"ratio {self.ratio:.3f}, 95 % interval {interval}, {self.pairs} paired seeds"
-
-
-def compare(row, baseline, margin):
-    """Paired comparison of perplexities, as ratios row / baseline.
-
-    row, baseline : arrays of the same length, one figure a seed; at least two. margin : the ratio, such as
-    1.02, that the p-value is about (two-sided paired t-test of the log ratio against log margin).
+    Raises:
+        UserError: ``data/claims.toml`` has a key, rule, row or metric that there is not.
     """
-    logs = np.log(row) - np.log(baseline)
-    interval = stats.ttest_1samp(logs, 0).confidence_interval(1 - SIGNIFICANCE)
-    p = float(stats.ttest_1samp(logs, math.log(margin)).pvalue)
-    low, high = (float(np.exp(v)) for v in interval)
-    return Comparison(len(logs), float(np.exp(logs.mean())), low, high, p)
+    wanted = [c for c in declared.claims(chapter) if study in (None, c.study)]
+    decided = {}
+    for name in dict.fromkeys(c.study for c in wanted):
+        ours = ledger.read(name, committed_only=True) if records is None else records
+        decided |= _study_verdicts(name, [r for r in ours if r["study"] == name])
+    return [decided[c.id] for c in wanted]
+
+
+def claims_table(chapter=None, records=None, *, study=None):
+    """Claims and verdicts as a :class:`~lstm_tutorial.tables.Table`; parameters as of :func:`verdicts`."""
+    found = verdicts(records, study=study, chapter=chapter)
+    rows = tuple((v.claim.id, v.claim.says, v.verdict, v.because) for v in found)
+    of_a_seed = any(v.claim.where for v in found)
+    title = (
+        "What the seeds claim, and what the ledger says"
+        if of_a_seed
+        else "What was claimed before the first run"
+    )
+    return Table(title, ("", "claim", "verdict", "because"), rows, left=4)
+
+
+# --- deciding ------------------------------------------------------------------------------------------
+
+
+def _study_verdicts(name, records):
+    """{id: verdict} of all claims of a study. Holm's correction is over all its tests, run or not."""
+    claims = [c for c in declared.claims() if c.study == name]
+    found = {c.id: _EVIDENCE[c.how.kind](c, _rows_for(c, records)) for c in claims}
+    tests = [c.id for c in claims if c.how.kind != "alive"]
+    p_values = [1.0 if isinstance(found[id], Verdict) else found[id].p for id in tests]
+    corrected = dict(zip(tests, holm(p_values)))
+    return {c.id: _decide(c, found[c.id], corrected.get(c.id)) for c in claims}
+
+
+def _decide(claim, evidence, p):
+    """The Verdict: the evidence may be one already, where there was nothing to test."""
+    if isinstance(evidence, Verdict):
+        return evidence
+    return Verdict(claim, evidence.verdict(claim, p), str(evidence))
 
 
 def holm(p_values):
@@ -71,75 +91,206 @@ def holm(p_values):
     return adjusted
 
 
-def verdicts(records=None):
-    """Every claim with its verdict, from the committed ledger, or from the records given."""
-    book = tomllib.loads((ledger.project_folder() / "data" / "claims.toml").read_text(encoding="utf-8"))
-    if records is None:
-        records = ledger.read(ptb_ablation.STUDY, committed_only=True)
-    margin = 1 + book["study"][ptb_ablation.STUDY]["smallest_difference"]
-    compared = [c for c in book["claim"] if c["rule"] in ("as_good", "worse")]
-    decided = dict(zip((c["id"] for c in compared), _compare_rows(compared, records, margin)))
-    return [
-        Verdict(c["id"], c["says"], c["where"], c["chapter"], *(decided.get(c["id"]) or _alive(c, records)))
-        for c in book["claim"]
-    ]
+# --- the runs that a claim is about --------------------------------------------------------------------
 
 
-def claims_table(chapter=None, records=None):
-    """The claims of one chapter, or all, as a :class:`Table`."""
-    rows = tuple(
-        (v.id, v.says, v.verdict, v.because)
-        for v in verdicts(records)
-        if chapter is None or v.chapter == chapter
-    )
-    title = "What the seeds claim, and what the ledger says"
-    return Table(title, ("", "claim", "verdict", "because"), rows, left=4)
+def _rows_for(claim, records):
+    """The runs of the claim's rows, in the order row, than: of each a list, of the declared seeds alone."""
+    if claim.study not in ROWS_FOR:
+        raise UserError(f"claim {claim.id}: register the study {claim.study!r} in studies/rows.py.")
+    find = ROWS_FOR[claim.study]
+    try:
+        inspect.signature(find).bind(records, **claim.on)
+    except TypeError as error:
+        raise UserError(
+            f"claim {claim.id}: its 'on' does not suit the study {claim.study}: {error}."
+        ) from None
+    rows = find(records, **claim.on)
+    names = [claim.row] if claim.than is None else [claim.row, claim.than]
+    for name in names:
+        if name not in rows:
+            raise UserError(f"claim {claim.id}: there is no row {name!r}, but {', '.join(rows)}.")
+    seeds = declared.study(claim.study).seeds
+    return [[r for r in rows[name] if r["seed"] in seeds] for name in names]
 
 
-def _compare_rows(claims, records, margin):
-    """(verdict, reason) of every claim that one row is as good as another, or worse."""
-    rows = results.ablation_records(records, **HERE, rates="tuned")
-    found = [_paired(rows[c["row"]], rows[c["than"]], margin) for c in claims]
-    tested = [k for k, one in enumerate(found) if isinstance(one, Comparison)]
-    corrected = dict(zip(tested, holm([found[k].p for k in tested])))
-    out = []
-    for k, (claim, one) in enumerate(zip(claims, found)):
-        if k not in corrected:
-            out.append(one)
-        elif corrected[k] >= SIGNIFICANCE:
-            out.append(("cannot tell", str(one)))
-        else:
-            above = one.ratio > margin
-            out.append(("holds" if above == (claim["rule"] == "worse") else "does not hold", str(one)))
-    return out
+def _figure(claim, record):
+    """The claim's metric of a run; nan if that was not finite, which the ledger writes as null."""
+    metrics = record["metrics"]
+    if claim.metric not in metrics:
+        known = ", ".join(metrics) or "none"
+        raise UserError(f"claim {claim.id}: the runs have no metric {claim.metric!r}; they have {known}.")
+    return math.nan if metrics[claim.metric] is None else metrics[claim.metric]
 
 
-def _paired(row, baseline, margin):
-    """A Comparison, or where there is none to be made the (verdict, reason)."""
-    if not row or not baseline:
-        return "not run", "a row of the comparison is missing"
-    failed = [r for r in (*row, *baseline) if r["status"] != "finished"]
+def _missing(claim):
+    return Verdict(claim, "not run", "a row of the comparison is missing")
+
+
+def _seeds(count, paired=True):
+    return f"{count}{' paired' * paired} seed{'s' * (count != 1)}"
+
+
+# --- a number per seed, beside a bound -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Numbers, one a seed, beside a bound: their mean, its interval at SIGNIFICANCE, and p against the bound.
+
+    ``of`` is that of a :class:`~lstm_tutorial.declared.Rule`. Ratios are tested in logs: of a ``ratio`` mean
+    (the geometric one), interval and bound are ratios again, of a ``log ratio`` they are logs.
+    """
+
+    of: str
+    pairs: int
+    mean: float
+    low: float
+    high: float
+    bound: float
+    p: float
+    paired: bool = True
+
+    def verdict(self, claim, p):
+        """The verdict on a claim at the corrected p."""
+        if not p < SIGNIFICANCE:
+            return "cannot tell"
+        return "holds" if (self.mean > self.bound) == (claim.how.side == "above") else "does not hold"
+
+    def __str__(self):
+        seeds = _seeds(self.pairs, self.paired)
+        if self.of == "ratio":
+            interval = f"{100 * (1 - SIGNIFICANCE):g} % interval {self.low:.3f} to {self.high:.3f}"
+            return f"ratio {self.mean:.3f}, {interval}, {seeds}"
+        return f"mean {self.mean:.3f}, bound {self.bound:.3f}, {seeds}"
+
+
+def compare(row, than, bound, of="ratio", paired=True):
+    """The :class:`Comparison` of two rows, run with the same seeds.
+
+    row, than : arrays of the same length, one figure a seed; at least two. Where ``of`` is ``value``, only
+    ``row`` counts. bound : what the p-value is about, of a ratio as a ratio, such as 1.02. The test is
+    two-sided: Student's one-sample t-test of the numbers, which of two rows is the paired test.
+    """
+    numbers, bound = np.array(_numbers(row, than, of)), math.log(bound) if "ratio" in of else bound
+    mean = float(numbers.mean())
+    if np.ptp(numbers) == 0:  # scipy has no interval then
+        low, high, p = mean, mean, float(mean == bound)
+    else:
+        test = stats.ttest_1samp(numbers, bound)
+        low, high = map(float, test.confidence_interval(1 - SIGNIFICANCE))
+        p = float(test.pvalue)
+    told = [mean, low, high, bound]
+    if of == "ratio":
+        told = [math.exp(v) for v in told]
+    return Comparison(of, len(numbers), *told, p, paired)
+
+
+def _numbers(row, than, of):
+    """One number a seed."""
+    if of == "value":
+        return list(row)
+    if of == "difference":
+        return [a - b for a, b in zip(row, than)]
+    return [math.log(a) - math.log(b) for a, b in zip(row, than)]
+
+
+def _number(claim, rows):
+    """The Comparison of a claim, or where there is none to be made the Verdict."""
+    if not all(rows):
+        return _missing(claim)
+    failed = [r["status"] for row in rows for r in row if r["status"] != "finished"]
     if failed:
-        return "cannot tell", f"{len(failed)} of the runs ended {failed[0]['status']}"
-    ours, theirs = ({r["seed"]: r["metrics"]["test_perplexity"] for r in rs} for rs in (row, baseline))
-    seeds = sorted(set(ours) & set(theirs))
+        how = "/".join(sorted(set(failed)))
+        return Verdict(claim, "cannot tell", f"{len(failed)} of the runs ended {how}")
+    by_seed = [{r["seed"]: _figure(claim, r) for r in row} for row in rows]
+    infinite = sum(not math.isfinite(v) for row in by_seed for v in row.values())
+    if infinite:
+        return Verdict(claim, "cannot tell", f"{claim.metric} is not finite in {infinite} of the runs")
+    seeds = sorted(set.intersection(*map(set, by_seed)))
+    row, than = ([metric[s] for s in seeds] for metric in (by_seed[0], by_seed[-1]))
+    of, paired = claim.how.of, claim.than is not None
     if len(seeds) < FEWEST_SEEDS:
-        ratios = ", ".join(f"{ours[s] / theirs[s]:.3f}" for s in seeds)
-        what = f"{len(seeds)} paired seed{'s' * (len(seeds) != 1)}, fewer than {FEWEST_SEEDS}"
-        return "cannot tell", what + (f"; ratio {ratios}" if seeds else "")
-    return compare([ours[s] for s in seeds], [theirs[s] for s in seeds], margin)
+        found = [math.exp(v) if of == "ratio" else v for v in _numbers(row, than, of)]
+        because = f"{_seeds(len(seeds), paired)}, fewer than {FEWEST_SEEDS}"
+        because += f"; {of} {', '.join(f'{v:.3f}' for v in found)}" if found else ""
+        return Verdict(claim, "cannot tell", because)
+    return compare(row, than, claim.bound, of, paired)
 
 
-def _alive(claim, records):
-    """(verdict, reason) of the claim that a published figure is that of a network that learned."""
-    rows = results.ablation_records(records, **HERE, as_published=True)[claim["row"]]
-    if not rows:
-        return "not run", "the published cell has not been run to the end"
-    figure = rows[0]["metrics"]["test_perplexity"]
-    matches = abs(figure - claim["figure"]) <= claim["within"]
-    reason = (
-        f"the published cell is {rows[0]['status']} and reaches {figure:.2f} (printed: {claim['figure']})"
-    )
-    if rows[0]["status"] == "dead":
-        return ("does not hold" if matches else "cannot tell"), reason
-    return ("holds" if matches else "cannot tell"), reason
+# --- how many seeds solved their task, of two rows -----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Counts:
+    """``k`` of ``n`` runs of a row solved their task, and ``other`` of ``m`` of another."""
+
+    k: int
+    n: int
+    other: int
+    m: int
+
+    @property
+    def p(self):
+        """Of Fisher's exact test, two-sided."""
+        return float(
+            stats.fisher_exact([(self.k, self.n - self.k), (self.other, self.m - self.other)]).pvalue
+        )
+
+    def verdict(self, claim, p):
+        """The verdict on a claim at the corrected p."""
+        difference = self.k / self.n - self.other / self.m
+        if difference >= claim.bound and p < SIGNIFICANCE:
+            return "holds"
+        _, high = difference_interval(self.k, self.n, self.other, self.m)
+        return "does not hold" if high < claim.bound else "cannot tell"
+
+    def __str__(self):
+        return f"{self.k} of {self.n} against {self.other} of {self.m} solved"
+
+
+def difference_interval(k, n, other, m):
+    """The 95 % interval of k / n − other / m, from Wilson's intervals of both (Newcombe 1998, method 10)."""
+    ours, theirs = k / n, other / m
+    low, high = stats.binomtest(k, n).proportion_ci(1 - SIGNIFICANCE, method="wilson")
+    other_low, other_high = stats.binomtest(other, m).proportion_ci(1 - SIGNIFICANCE, method="wilson")
+    d = ours - theirs
+    return d - np.hypot(ours - low, other_high - theirs), d + np.hypot(high - ours, theirs - other_low)
+
+
+def _counts(claim, rows):
+    """The Counts of a claim, or where there are too few runs the Verdict. Runs that diverged count."""
+    if not all(rows):
+        return _missing(claim)
+    least = declared.study(claim.study).solved
+    (k, n), (other, m) = ((sum(_solved(claim, r, least) for r in row), len(row)) for row in rows)
+    counts = Counts(k, n, other, m)
+    if min(n, m) < FEWEST_SEEDS:
+        return Verdict(claim, "cannot tell", f"{counts}: too few seeds")
+    return counts
+
+
+def _solved(claim, record, least):
+    return record["status"] == "finished" and _figure(claim, record) >= least
+
+
+# --- a published figure, and the run that ought to give it ---------------------------------------------
+
+
+def _alive(claim, rows):
+    """The Verdict on the claim that a published figure is that of a network that learned."""
+    (runs,) = rows
+    if not runs:
+        return Verdict(claim, "not run", "the published cell has not been run to the end")
+    status = runs[0]["status"]
+    if status == "diverged":
+        return Verdict(claim, "cannot tell", "the published cell is diverged")
+    figure = _figure(claim, runs[0])
+    matches = abs(figure - claim.figure) <= claim.within
+    because = f"the published cell is {status} and reaches {figure:.2f} (printed: {claim.figure})"
+    if not matches:
+        return Verdict(claim, "cannot tell", because)
+    return Verdict(claim, "does not hold" if status == "dead" else "holds", because)
+
+
+_EVIDENCE = {"number": _number, "counts": _counts, "alive": _alive}

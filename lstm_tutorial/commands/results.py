@@ -1,6 +1,7 @@
 """``results``: the tables of the course, from the ledger."""
 
 from .. import ledger
+from ..claims import claims_table
 from ..errors import UserError
 from ..results import ablation_table
 from ..studies import agreement, history, ptb_ablation
@@ -46,7 +47,7 @@ def run(args):
         else:
             for task in history.TASKS:
                 print(history.results_table(records, task, mode), end="\n\n")
-    print(agreement.claims_table(records) if args.study == agreement.STUDY else history.claims_table(records))
+    print(claims_table(records=records, study=args.study))
     return 0
 
 

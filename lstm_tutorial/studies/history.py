@@ -1,8 +1,8 @@
 """Each part of the LSTM on the task that asked for it: 1997, 2000, 2002, 2005. NumPy alone.
 
-The study is data: its tasks, its rows (a cell, and the gradient it is trained with), its sizes, its claims.
-:func:`run_of` makes a run, :func:`perform` does one, :func:`reported` finds them again in the ledger, and
-:func:`verdicts` decides the claims. Learning is in :mod:`lstm_tutorial.tasks.learner`.
+The study is data: its tasks, its rows (a cell, and the gradient it is trained with), its sizes; claims and
+seeds are in ``data/claims.toml``. :func:`run_of` makes a run, :func:`perform` does one, and :func:`reported`
+finds them again in the ledger. Learning is in :mod:`lstm_tutorial.tasks.learner`.
 
 Where two rows differ by one wire only, they show what that wire is worth; where they differ by what two
 papers differ by, they show history.
@@ -13,18 +13,16 @@ import time
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy import stats
 
-from .. import ledger
-from ..claims import FEWEST_SEEDS, SIGNIFICANCE, holm
+from .. import declared, ledger
 from ..spec import variants
 from ..tables import Table
 from ..tasks import learner
 from .record import Outcome, enter, numpy_threads
 
 STUDY = "history"
-SEEDS = tuple(range(10))
-SOLVED = 0.9  # of fresh sequences, right from the first step to the last
+SEEDS = declared.study(STUDY).seeds
+SOLVED = declared.study(STUDY).solved
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ UPDATES = {"smoke": 20, "laptop": 1500, "paper": 7500}
 
 # The same learning rates for every row of a task, each tried once with a seed that is not reported.
 GRID = {"strings": (1e-2, 3e-2), "stream": (1e-2, 3e-2), "spikes": (3e-3, 1e-2)}
-TUNING_SEED = 100
+TUNING_SEED = declared.study(STUDY).tuning_seed
 BY_GRID = "the grid itself"
 BY_FEWEST = f"fewest updates until solved, else the lowest loss, seed {TUNING_SEED}"
 
@@ -218,6 +216,11 @@ def reported(records, mode="laptop"):
     return found
 
 
+def rows_of(records, *, task, mode):
+    """{row: its reported records} of one task, for the claims about it."""
+    return {row: runs for (on, row), runs in reported(records, mode).items() if on == task}
+
+
 def chosen_rate(records, task, row, mode="laptop"):
     """The rate that tuning gives a row; None if a run is missing."""
     tried = {}
@@ -266,136 +269,3 @@ def results_table(records, task, mode="laptop"):
         notes += [f"{row}: {lost} of the runs diverged."] if lost else []
     columns = ("row", "gradient", "rate", "solved", "updates (median)", "first mistake at step (median)")
     return Table(f"{task}, at most {UPDATES[mode]:,} updates", columns, tuple(lines), tuple(notes), left=2)
-
-
-# --- what is claimed, and what decides it --------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One row solves a task more often than another: ``row`` than ``than``."""
-
-    id: str
-    says: str
-    task: str
-    row: str
-    than: str
-
-
-# Written before the first reported run, after pilots with other seeds. The smallest difference that matters
-# is half of all runs. A claim holds if the row solved the task in at least that share more than the other and
-# Fisher's exact test (two-sided, Holm's correction over all claims) finds a difference at 5 %; it does not
-# hold if the 95 % interval of the difference (Newcombe 1998, method 10) ends below one half; else one cannot
-# tell. Runs that diverged have not solved anything, and count.
-SMALLEST_DIFFERENCE = 0.5
-CLAIMS = (
-    Claim(
-        "history.1",
-        "The LSTM of 1997 keeps a symbol over two Reber strings, where a simple RNN loses it.",
-        "embedded-reber-2",
-        "1997",
-        "simple RNN",
-    ),
-    Claim(
-        "history.2",
-        "Over one Reber string the simple RNN loses it too.",
-        "embedded-reber",
-        "1997",
-        "simple RNN",
-    ),
-    Claim(
-        "history.3",
-        "With a forget gate an LSTM learns an endless stream that the LSTM of 1997 does not.",
-        "continual-reber",
-        "2000",
-        "1997",
-    ),
-    Claim(
-        "history.4",
-        "It is the forget gate that does it: the same cell with f = 1 does not learn the stream.",
-        "continual-reber",
-        "2000",
-        "2000 but f = 1",
-    ),
-    Claim(
-        "history.5",
-        "Without its output activation an LSTM learns to time spikes that it does not learn with it.",
-        "timed-spikes",
-        "2002 − peepholes",
-        "2000, full gradient",
-    ),
-    Claim(
-        "history.6",
-        "With peepholes it learns to time spikes that it does not learn without them.",
-        "timed-spikes",
-        "2002, full gradient",
-        "2002 − peepholes",
-    ),
-    Claim(
-        "history.7",
-        "In as many updates the full gradient solves the stream where the truncated one does not.",
-        "continual-reber",
-        "2005",
-        "2005, truncated",
-    ),
-    Claim(
-        "history.8",
-        "In as many updates the full gradient solves timed spikes where the truncated one does not.",
-        "timed-spikes",
-        "2002, full gradient",
-        "2002",
-    ),
-)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A claim, decided: "holds", "does not hold", "cannot tell" or "not run", and why."""
-
-    claim: Claim
-    verdict: str
-    because: str
-
-
-def verdicts(records, mode="laptop"):
-    """Every claim with its verdict."""
-    runs = reported(records, mode)
-    counts = {
-        claim.id: tuple(
-            (sum(map(solved, runs[claim.task, row])), len(runs[claim.task, row]))
-            for row in (claim.row, claim.than)
-        )
-        for claim in CLAIMS
-    }
-    tested = [id for id, pair in counts.items() if min(n for _, n in pair) >= FEWEST_SEEDS]
-    p_values = [stats.fisher_exact([(k, n - k) for k, n in counts[id]]).pvalue for id in tested]
-    corrected = dict(zip(tested, holm(p_values)))
-    return [_decide(claim, counts[claim.id], corrected.get(claim.id)) for claim in CLAIMS]
-
-
-def claims_table(records, mode="laptop"):
-    """The claims and their verdicts, as a :class:`~lstm_tutorial.tables.Table`."""
-    rows = tuple((v.claim.id, v.claim.says, v.verdict, v.because) for v in verdicts(records, mode))
-    return Table("What was claimed before the first run", ("", "claim", "verdict", "because"), rows, left=4)
-
-
-def _decide(claim, counts, p):
-    (k, n), (other, m) = counts
-    if not n or not m:
-        return Verdict(claim, "not run", "a row of the comparison is missing")
-    because = f"{k} of {n} against {other} of {m} solved"
-    if p is None:
-        return Verdict(claim, "cannot tell", f"{because}: too few seeds")
-    difference, (_, high) = k / n - other / m, difference_interval(k, n, other, m)
-    if difference >= SMALLEST_DIFFERENCE and p < SIGNIFICANCE:
-        return Verdict(claim, "holds", because)
-    return Verdict(claim, "does not hold" if high < SMALLEST_DIFFERENCE else "cannot tell", because)
-
-
-def difference_interval(k, n, other, m):
-    """The 95 % interval of k / n − other / m, from Wilson's intervals of both (Newcombe 1998, method 10)."""
-    ours, theirs = k / n, other / m
-    low, high = stats.binomtest(k, n).proportion_ci(method="wilson")
-    other_low, other_high = stats.binomtest(other, m).proportion_ci(method="wilson")
-    d = ours - theirs
-    return d - np.hypot(ours - low, other_high - theirs), d + np.hypot(high - ours, theirs - other_low)

@@ -1,0 +1,23 @@
+"""Which runs a claim is about: for every study that has claims, its function from records to rows.
+
+``ROWS_FOR[study](records, **on)`` gives {row: its reported records, one a seed}, from those of the study;
+``on`` is what ``data/claims.toml`` has under that name. This is where a new study is registered.
+"""
+
+from .. import results
+from . import agreement, history, ptb_ablation
+
+
+def _ablation(records, *, data, mode, config, as_published=False):
+    """The rows of seed 000: each at its tuned rate, or as its code ran them."""
+    where = dict(data=data, mode=mode, config=config)
+    if as_published:
+        return results.ablation_records(records, **where, as_published=True)
+    return results.ablation_records(records, **where, rates="tuned")
+
+
+ROWS_FOR = {
+    ptb_ablation.STUDY: _ablation,
+    agreement.STUDY: agreement.reported,
+    history.STUDY: history.rows_of,
+}
