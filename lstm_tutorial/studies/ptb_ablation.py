@@ -27,7 +27,7 @@ SEED_000 = {
 LEVY_MEDIUM = {"lstm": 83.9, "no_srnn": 80.5, "no_srnn_out": 81.6, "srnn": 140.9}
 LEVY_LARGE = {"lstm": 78.8, "no_srnn": 76.0, "no_srnn_out": 78.5, "srnn": 126.1}
 
-# The small configuration's LSTM after the 13 epochs it was made for; seed 000 stopped after 4, before any decay.
+# The small configuration's LSTM after the 13 epochs it was made for; seed 000 stopped after 4, before decay.
 # Zaremba et al. 2014, and the docstring of the TensorFlow tutorial that follows them.
 SMALL_13_EPOCHS = {
     "Zaremba et al. 2014": {"valid": 120.7, "test": 114.5},
