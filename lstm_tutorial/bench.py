@@ -18,7 +18,7 @@ from . import numpy_lstm
 from .layers import LSTM
 from .spec import variants
 from .tables import Table
-from .training import build_model, sgd_step
+from .training import build_model, make_optimiser, take_step
 
 WARM_UP = 3
 
@@ -168,11 +168,10 @@ def our_step(settings, vocabulary_size, tokens, targets, engine):
     """A function that takes one step as :mod:`lstm_tutorial.training` does."""
     model = build_model("lstm", settings, vocabulary_size, engine)
     model.initialise(settings["init_scale"], torch.Generator().manual_seed(0))
-    parameters, state = list(model.parameters()), [None]
+    optimiser, state = make_optimiser(model, settings), [None]
 
     def once():
-        rate = settings["learning_rate"]
-        *_, state[0] = sgd_step(model, parameters, tokens, targets, state[0], rate, settings)
+        *_, state[0] = take_step(model, optimiser, tokens, targets, state[0], settings)
 
     return once
 

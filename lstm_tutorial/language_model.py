@@ -78,16 +78,25 @@ class LanguageModel(nn.Module):
         y = self.dropout(self.embedding(tokens))
         new_state = []
         for k, layer in enumerate(self.layers):
-            y, s = layer(y, None if state is None else state[k])
+            y, s = layer(y, self.start_of_layer(k, state, new_state))
             y = self.dropout(y)
             new_state.append(s)
         return y, new_state
+
+    def start_of_layer(self, k, state, ended):
+        """The state layer k starts from: its own of ``state``; ``ended`` are those of the layers below."""
+        return None if state is None else state[k]
 
     def loss(self, tokens, targets, state=None):
         """The negative log-likelihood of the targets (T, B) in nats, summed; and the new state, detached."""
         scores, state = self(tokens, state)
         nats = F.cross_entropy(scores.flatten(0, 1), targets.flatten(), reduction="sum")
         return nats, [tuple(s.detach() for s in layer) for layer in state]
+
+    @property
+    def output_bias(self):
+        """The bias of the scores: the one parameter that learns whatever the layers do."""
+        return self.softmax.bias
 
     def parameter_count(self):
         """How many numbers the model learns; what is shared counts once."""

@@ -1,4 +1,4 @@
-"""Training a language model as seed 000 does: truncated BPTT, clipping, SGD with a schedule.
+"""Training a language model: truncated BPTT, clipping, SGD with a schedule or Adam.
 
 One call of :func:`train` is one run. It is deterministic for a given seed on one machine, leaves a
 checkpoint behind at regular intervals, and picks up from there: a run that was killed ends with the
@@ -16,12 +16,24 @@ import torch
 
 from . import ledger
 from .errors import UserError
-from .language_model import LanguageModel, batches, perplexity, unigram_perplexity
+from .language_model import LanguageModel
+from .reading import CURVE, reading
+from .seed_001 import Seed001
+from .sentences import IGNORED
 from .spec import as_spec
 
+__all__ = [
+    "CURVE",
+    "Outcome",
+    "build_model",
+    "initialise",
+    "learning_rate",
+    "make_optimiser",
+    "take_step",
+    "train",
+]
+
 CHECKPOINT_SECONDS = 60
-ROWS_FOR_CURVES = 10  # after each epoch, valid perplexity is measured in this many rows; final figures in one
-CURVE = f"valid_perplexity_in_{ROWS_FOR_CURVES}_rows"
 
 
 @dataclass
@@ -38,18 +50,42 @@ class Outcome:
 
 
 def build_model(spec, settings, vocabulary_size, engine="auto"):
-    """The model of a run, not yet initialised; ``settings["spec_changes"]`` are applied to the cell."""
+    """The model of a run, not yet initialised; ``settings["spec_changes"]`` are applied to the cell.
+
+    With ``settings["model"]`` = ``seed 001`` it is :class:`lstm_tutorial.seed_001.Seed001`.
+    """
     spec = replace(as_spec(spec), **settings.get("spec_changes", {}))
-    return LanguageModel(
-        spec,
-        vocabulary_size,
-        settings["hidden_size"],
+    options = dict(
         num_layers=settings["num_layers"],
         dropout=1 - settings["keep_prob"],
         layers_tied=settings["layers_tied"],
         weight_tying=settings["weight_tying"],
         engine=engine,
     )
+    if settings.get("model") == "seed 001":
+        options |= dict(leaks=settings["leaks"], wide=settings["wide"])
+        return Seed001(spec, vocabulary_size, settings["hidden_size"], **options)
+    return LanguageModel(spec, vocabulary_size, settings["hidden_size"], **options)
+
+
+def initialise(model, settings, seed):
+    """Initial parameters that depend on the seed alone. Returns the model.
+
+    ``settings["init_scale"]``: everything from U(−scale, scale); None: as torch's layers start by themselves,
+    and with ``settings["cell_init"]`` = ``log-normal`` the cells' parameters then from torch's log-normal
+    distribution, of exp(1 + 2 N(0, 1)).
+    """
+    if settings["init_scale"] is not None:
+        return model.initialise(settings["init_scale"], torch.Generator().manual_seed(seed))
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.default_generator.manual_seed(seed)
+        for module in model.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+        if settings.get("cell_init") == "log-normal":
+            for p in model.layers.parameters():
+                p.log_normal_()
+    return model
 
 
 def learning_rate(settings, epoch):
@@ -63,28 +99,26 @@ def train(corpus, spec, settings, seed, engine="auto", device="cpu", checkpoint=
     Parameters
     ----------
     corpus : a :class:`lstm_tutorial.data.Corpus`. spec : the cell. seed : of the initial weights and dropout.
-    settings : dict of the hyper-parameters in seed 000's table, see ``studies.ptb_ablation``.
+    settings : dict of all hyper-parameters, see ``studies.ptb_ablation`` and ``studies.lstm_vs_gru``.
     checkpoint : path of a file to resume from and to write to; None for a run that cannot be resumed.
     progress : called as ``progress(epoch, step, steps, mean_loss)`` after every step, or None.
 
     Returns an :class:`Outcome`. The global random state of torch is left as it was.
     """
     device = torch.device(device)
-    if settings.get("tokens"):
-        corpus = corpus.head(settings["tokens"])
-    text = batches(corpus.train, settings["batch_size"], settings["num_steps"])
+    text = reading(corpus, settings)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.default_generator.manual_seed(seed)
         if device.type == "cuda":
             torch.cuda.manual_seed(seed)
-        model = build_model(spec, settings, len(corpus.vocabulary), engine)
-        model.initialise(settings["init_scale"], torch.Generator().manual_seed(seed)).to(device)
-        run = _Run(model, settings, device, checkpoint)
+        model = build_model(spec, settings, len(text.corpus.vocabulary), engine)
+        initialise(model, settings, seed).to(device)
+        run = _Run(model, text, settings, seed, device, checkpoint)
         while run.status is None and run.at["epoch"] < settings["max_max_epoch"]:
-            run.train_epoch(text, progress)
+            run.train_epoch(progress)
             if run.status is None:
-                run.end_epoch(text, corpus)
-        metrics = run.measure(text, corpus) if run.status is None else {}
+                run.end_epoch()
+        metrics = run.measure() if run.status is None else {}
     engine = model.layers[0].engine
     return Outcome(run.status, metrics, run.curves, model.parameter_count(), engine, run.seconds(), model)
 
@@ -92,16 +126,17 @@ def train(corpus, spec, settings, seed, engine="auto", device="cpu", checkpoint=
 class _Run:
     """A run under way: where it stands, and the checkpoint it goes on from.
 
-    ``at`` and ``curves`` are what a checkpoint keeps beside the model, the recurrent state and the state of
-    the random generators. ``status`` is None until the run is over.
+    ``at`` and ``curves`` are what a checkpoint keeps beside the model, the optimiser, the recurrent state and
+    the state of the random generators. ``status`` is None until the run is over.
     """
 
-    def __init__(self, model, settings, device, checkpoint):
-        self.model, self.settings, self.device = model, settings, device
-        self.parameters = list(model.parameters())
+    def __init__(self, model, text, settings, seed, device, checkpoint):
+        self.model, self.text, self.settings, self.seed = model, text, settings, seed
+        self.device = device
+        self.optimiser = make_optimiser(model, settings)
         self.path = None if checkpoint is None else Path(checkpoint)
-        self.at = {"epoch": 0, "step": 0, "nats": 0.0, "seconds": 0.0, "dead_steps": 0}
-        self.curves = {"learning_rate": [], "train_loss": [], CURVE: []}
+        self.at = {"epoch": 0, "step": 0, "nats": 0.0, "words": 0, "seconds": 0.0, "dead_steps": 0}
+        self.curves = {"learning_rate": [], "train_loss": []}
         self.state = self.status = None
         if self.path is not None and self.path.exists():
             self.restore()
@@ -112,55 +147,57 @@ class _Run:
         """How long the run has taken, with what it took before it was interrupted."""
         return self.before + time.monotonic() - self.started
 
-    def train_epoch(self, text, progress):
+    def train_epoch(self, progress):
         """The steps that are left of this epoch."""
-        at, rate = self.at, learning_rate(self.settings, self.at["epoch"])
+        at, batches = self.at, self.text.epoch(self.seed, self.at["epoch"])
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.settings, at["epoch"])
         self.model.train()
-        while self.status is None and at["step"] < len(text):
-            tokens, targets = (a.to(self.device) for a in text[at["step"]])
-            nats, norm, self.state = sgd_step(
-                self.model, self.parameters, tokens, targets, self.state, rate, self.settings
+        while self.status is None and at["step"] < len(batches):
+            tokens, targets = batches[at["step"]]
+            at["words"] += int((targets != IGNORED).sum())
+            tokens, targets = tokens.to(self.device), targets.to(self.device)
+            nats, norm, state = take_step(
+                self.model, self.optimiser, tokens, targets, self.state, self.settings
             )
+            self.state = self.text.carry(state)
             if not (math.isfinite(nats) and math.isfinite(norm)):
                 self.status = "diverged"
             # Dead: in the first two batches nothing but the output bias learns, and the input is ignored.
-            elif at["epoch"] * len(text) + at["step"] < 2:
+            elif at["epoch"] * len(batches) + at["step"] < 2:
                 at["dead_steps"] += _is_dead(self.model, tokens)
                 if at["dead_steps"] == 2 and self.settings["stop_when_dead"]:
                     self.status = "dead"
             at["nats"] += nats
             at["step"] += 1
             if progress is not None:
-                progress(at["epoch"], at["step"], len(text), at["nats"] / (at["step"] * tokens.numel()))
+                progress(at["epoch"], at["step"], len(batches), at["nats"] / at["words"])
             if time.monotonic() - self.saved > CHECKPOINT_SECONDS and self.status is None:
                 self.save()
 
-    def end_epoch(self, text, corpus):
+    def end_epoch(self):
         """Extend the curves, and see whether anything was learned at all."""
         at = self.at
-        loss = at["nats"] / (len(text) * self.settings["num_steps"] * self.settings["batch_size"])
-        self.curves["learning_rate"].append(learning_rate(self.settings, at["epoch"]))
-        self.curves["train_loss"].append(loss)
-        valid = perplexity(self.model, corpus.valid, corpus.eos, batch_size=ROWS_FOR_CURVES)
-        self.curves[CURVE].append(valid)
-        at |= {"epoch": at["epoch"] + 1, "step": 0, "nats": 0.0}
+        loss = at["nats"] / at["words"]
+        figures = {"learning_rate": learning_rate(self.settings, at["epoch"]), "train_loss": loss}
+        for name, value in (figures | self.text.after_epoch(self.model)).items():
+            self.curves.setdefault(name, []).append(value)
+        at |= {"epoch": at["epoch"] + 1, "step": 0, "nats": 0.0, "words": 0}
         self.state = None
-        if loss > math.log(len(corpus.vocabulary)) and at["dead_steps"] < 2:
+        if loss > math.log(len(self.text.corpus.vocabulary)) and at["dead_steps"] < 2:
             self.status = "diverged"
         else:
             self.save()
 
-    def measure(self, text, corpus):
-        """The final perplexities; and what the run has come to."""
-        metrics = {
-            f"{split}_perplexity": perplexity(self.model, getattr(corpus, split), corpus.eos)
-            for split in ("valid", "test")
-        }
-        if self.at["dead_steps"] == 2 and _is_dead(self.model, text[0][0].to(self.device)):
+    def measure(self):
+        """The final figures; and what the run has come to."""
+        metrics = self.text.in_the_end(self.model)
+        if self.at["dead_steps"] == 2 and _is_dead(self.model, self.text.batches[0][0].to(self.device)):
             self.status = "dead"
         else:
-            floor = unigram_perplexity(corpus.train, corpus.valid, len(corpus.vocabulary))
-            self.status = _status(metrics["valid_perplexity"], floor, self.curves[CURVE], self.parameters)
+            valid = metrics.get("valid_perplexity", metrics.get(self.text.decides))
+            curve = self.curves[self.text.decides]
+            self.status = _status(valid, self.text.floor(), curve, self.model.parameters())
         return metrics
 
     def save(self):
@@ -171,6 +208,7 @@ class _Run:
         cuda = self.device.type == "cuda"
         content = {
             "model": {name: p.detach() for name, p in self.model.named_parameters()},
+            "optimiser": self.optimiser.state_dict(),
             "at": self.at | {"seconds": self.seconds()},
             "curves": self.curves,
             "state": [] if self.state is None else [list(layer) for layer in self.state],
@@ -188,6 +226,7 @@ class _Run:
             with torch.no_grad():
                 for name, p in self.model.named_parameters():
                     p.copy_(content["model"][name])
+            self.optimiser.load_state_dict(content["optimiser"])
             self.at |= content["at"]
             self.curves |= content["curves"]
             torch.set_rng_state(content["rng"].cpu())
@@ -200,26 +239,34 @@ class _Run:
         self.state = [tuple(layer) for layer in content["state"]] or None
 
 
-def sgd_step(model, parameters, tokens, targets, state, rate, settings):
-    """One step of SGD: loss summed over steps and averaged over rows, one gradient norm over all parameters.
+def make_optimiser(model, settings):
+    """SGD, or with ``settings["optimiser"]`` = ``adam`` Adam with ``settings["betas"]``."""
+    if settings.get("optimiser", "sgd") == "adam":
+        return torch.optim.Adam(model.parameters(), settings["learning_rate"], betas=settings["betas"])
+    return torch.optim.SGD(model.parameters(), settings["learning_rate"])
+
+
+def take_step(model, optimiser, tokens, targets, state, settings):
+    """One step: the loss, its gradient, one norm over all parameters, and the optimiser.
 
     tokens, targets : (T, B); state : as the last call returned it, or None. Changes the parameters in place.
+    The loss is summed over all words and divided by the rows, as seed 000 does; with
+    ``settings["loss_over"]`` = ``words`` by the words, as most code does.
     Returns the summed negative log-likelihood in nats, the norm before clipping, and the new state.
     """
-    for p in parameters:
-        p.grad = None
+    optimiser.zero_grad(set_to_none=True)
     nats, state = model.loss(tokens, targets, state)
-    (nats / tokens.shape[1]).backward()
-    norm = torch.nn.utils.clip_grad_norm_(parameters, settings["max_grad_norm"])
-    with torch.no_grad():
-        torch._foreach_add_(parameters, [p.grad for p in parameters], alpha=-rate)
+    over_words = settings.get("loss_over") == "words"
+    (nats / ((targets != IGNORED).sum() if over_words else tokens.shape[1])).backward()
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings["max_grad_norm"])
+    optimiser.step()
     return nats.item(), norm.item(), state
 
 
 @torch.no_grad()
 def _is_dead(model, tokens):
     """Whether every gradient but the output bias's is exactly zero and the output ignores the input."""
-    others = (p for name, p in model.named_parameters() if name != "softmax.bias")
+    others = (p for p in model.parameters() if p is not model.output_bias)
     if any(p.grad is not None and p.grad.any() for p in others):
         return False
     y, _ = model.hidden(tokens)

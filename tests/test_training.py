@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from lstm_tutorial import training
+from lstm_tutorial import reading, training
 from lstm_tutorial.data import Corpus
 from lstm_tutorial.errors import UserError
 from lstm_tutorial.language_model import batches, perplexity, unigram_perplexity
@@ -300,7 +300,7 @@ def test_a_run_killed_after_its_last_epoch_is_only_measured(corpus, tmp_path, mo
         return perplexity(*_, batch_size=batch_size)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "perplexity", killed)
+        patch.setattr(reading, "perplexity", killed)
         with pytest.raises(Killed):
             train(corpus, "lstm", chosen, 0, checkpoint=checkpoint)
     last = KillAt(math.inf)

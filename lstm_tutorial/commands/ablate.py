@@ -1,7 +1,6 @@
 """``ablate``: seed 000's table, run."""
 
 import argparse
-import math
 
 import torch
 
@@ -14,6 +13,7 @@ from ..results import ablation_table, valid_perplexity
 from ..spec import variants
 from ..studies import ptb_ablation as study
 from ..studies.runner import perform
+from .arguments import at_least, device_of, positive
 
 DESCRIPTION = """\
 Train the five language models of seed 000 and show what each part of an LSTM is worth.
@@ -48,9 +48,9 @@ def add_parser(subparsers):
         metavar="NAME",
         help="rows; default: the five of seed 000",
     )
-    add("--seeds", nargs="+", type=_at_least(0), metavar="N", default=[0], help="default: 0")
-    add("--epochs", type=_at_least(1), metavar="N", help="instead of the configuration's")
-    add("--learning-rates", nargs="+", type=_positive, metavar="RATE", help="instead of the configuration's")
+    add("--seeds", nargs="+", type=at_least(0), metavar="N", default=[0], help="default: 0")
+    add("--epochs", type=at_least(1), metavar="N", help="instead of the configuration's")
+    add("--learning-rates", nargs="+", type=positive, metavar="RATE", help="instead of the configuration's")
     add(
         "--tune",
         action="store_true",
@@ -69,7 +69,7 @@ def add_parser(subparsers):
         help="how cells are computed; default: the fastest",
     )
     add("--device", default="cpu", metavar="DEVICE", help="cpu, cuda, cuda:1, …; default: cpu")
-    add("--threads", type=_at_least(1), metavar="N", help="CPU threads; default: torch's choice")
+    add("--threads", type=at_least(1), metavar="N", help="CPU threads; default: torch's choice")
     add("--mode", choices=modes.MODES, help="how much to compute; default: LSTM_TUTORIAL_MODE, or laptop")
     parser.set_defaults(func=run)
 
@@ -77,7 +77,7 @@ def add_parser(subparsers):
 def run(args):
     """Do the runs that were asked for, and print the table. Returns 0."""
     rows = _rows(args)
-    device = _device(args.device)
+    device = device_of(args.device)
     if args.threads:
         torch.set_num_threads(args.threads)
     if args.tune and (args.learning_rates or args.as_published):
@@ -161,31 +161,3 @@ def _rows(args):
         except ValueError as problem:
             raise UserError(str(problem)) from None
     return rows
-
-
-def _device(name):
-    try:
-        device = torch.device(name)
-        torch.ones(1, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError):
-        raise UserError(
-            f"device {name!r} is not to be had here: leave out --device to run on the CPU."
-        ) from None
-    return device
-
-
-def _at_least(least):
-    def whole_number(text):
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"{value} is less than {least}")
-        return value
-
-    return whole_number
-
-
-def _positive(text):
-    value = float(text)
-    if not (0 < value < math.inf):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value

@@ -52,6 +52,29 @@ class Corpus:
             self, train=self.train[:tokens], valid=self.valid[: tokens // 10], test=self.test[: tokens // 10]
         )
 
+    def first_sentences(self, count, words=None):
+        """The same corpus with so many sentences of train, and the whole of valid and of test.
+
+        Of the vocabulary the ``words`` commonest in that part of train are kept, <unk> and <eos> among them,
+        and every other word becomes <unk>. None keeps all, and so does a corpus without <unk>.
+        """
+        ends = np.flatnonzero(self.train == self.eos) + 1
+        shorter = replace(self, train=self.train[: ends[:count][-1]])
+        all_kept = words is None or words >= len(self.vocabulary) or UNK not in self.ids
+        return shorter if all_kept else shorter._with_words(words)
+
+    def _with_words(self, words):
+        counts = np.bincount(self.train, minlength=len(self.vocabulary))
+        counts[[self.eos, self.ids[UNK]]] = len(self.train)  # kept whatever happens
+        kept = np.argsort(-counts, kind="stable")[:words]
+        new_id = np.full(len(self.vocabulary), np.flatnonzero(kept == self.ids[UNK])[0])
+        new_id[kept] = np.arange(words)
+        return replace(
+            self,
+            vocabulary=tuple(self.vocabulary[k] for k in kept),
+            **{split: new_id[getattr(self, split)] for split in ("train", "valid", "test")},
+        )
+
     @property
     def eos(self):
         """The id of <eos>, the end of a sentence."""

@@ -13,13 +13,14 @@ from .record import Run, enter, summary
 __all__ = ["Run", "enter", "perform", "summary"]
 
 
-def perform(run, corpus, engine="auto", device="cpu", say=print):
+def perform(run, corpus, engine="auto", device="cpu", say=print, name=None):
     """The ledger's record of a language-model run: read, resumed, or run from the start.
 
-    The weights are kept beside the record, in ``<run_id>.safetensors``.
+    The weights are kept beside the record, in ``<run_id>.safetensors``. ``name`` is what the run is called
+    while it goes on, by default as its cell.
     """
     identity = run.id_on(corpus)
-    label = f"{run.variant}, rate {run.settings['learning_rate']:g}, seed {run.seed}"
+    label = f"{name or run.variant}, rate {run.settings['learning_rate']:g}, seed {run.seed}"
     done = ledger.find(run.study, identity)
     if done is not None:
         say(f"{label}: in the ledger ({summary(done)}).")
