@@ -85,6 +85,52 @@ def chosen_rate(records, row, data, mode, config):
     return study.choose_rate(row, mode, config, valid)
 
 
+def tuning_table(records, *, data, mode, config, rows=None):
+    """What was tried to choose each row's rate, in both rounds, and the rate that is taken.
+
+    Valid perplexity after one epoch, and where rates are close then, after the whole schedule; see
+    :func:`~lstm_tutorial.studies.ptb_ablation.choose_rate`.
+    """
+    tuning = [
+        r
+        for r in records
+        if (r["data"], r["mode"], r["settings"]["config"], r["seed"])
+        == (data, mode, config, study.TUNING_SEED)
+    ]
+    whole = study.CONFIGS[config]["max_max_epoch"]
+    lines = []
+    for row in rows or study.ROWS:
+        first, last = (
+            {
+                r["settings"]["learning_rate"]: valid_perplexity(r)
+                for r in tuning
+                if r["variant"] == row and r["settings"]["max_max_epoch"] == epochs
+            }
+            for epochs in (study.TUNING_EPOCHS, whole)
+        )
+        best = min(first.values(), default=math.inf)
+        close = [rate for rate in first if first[rate] <= study.CLOSE * best < math.inf]
+        second = _tried({rate: last.get(rate) for rate in close}) if len(close) > 1 else "–"
+        rate, _ = chosen_rate(records, row, data, mode, config)
+        taken = NOT_RUN if rate is None else f"{rate:g}"
+        tried = {rate: first.get(rate) for rate in {*study.grid(row, config), *first}}
+        lines.append((row, _tried(tried), second, taken))
+    columns = ("row", "rate: after one epoch", f"rate: after {whole}", "taken")
+    notes = (f"“After {whole}” only where others are within {study.CLOSE:g} times the best after one epoch.",)
+    return Table(
+        f"Choosing rates: valid perplexity, seed {study.TUNING_SEED}", columns, tuple(lines), notes, 3
+    )
+
+
+def _tried(scores):
+    """``0.03: 476.7 · 0.1: 299.9 · 0.9: failed`` of {rate: valid perplexity, or None if it was not run}."""
+
+    def end(score):
+        return NOT_RUN if score is None else "failed" if score == math.inf else f"{score:.1f}"
+
+    return " · ".join(f"{rate:g}: {end(scores[rate])}" for rate in sorted(scores))
+
+
 def valid_perplexity(record):
     """For the choice of a rate: infinite for a run that did not finish."""
     return record["metrics"]["valid_perplexity"] if record["status"] == "finished" else math.inf
@@ -106,7 +152,8 @@ def ablation_table(
 
     Arguments as :func:`ablation_records` takes them. With ``equal_parameters`` the widths differ: H is shown.
     """
-    real = data == "ptb" and mode == "paper" and not equal_parameters
+    asked = epochs in (None, study.CONFIGS[config]["max_max_epoch"])  # what the papers' figures are of
+    real = data == "ptb" and mode == "paper" and asked and not equal_parameters
     columns = ["row", *(["H"] if equal_parameters else []), "parameters", "rate", "seeds", "valid", "test"]
     columns += ["seed 000", "Levy medium", "Levy large"] if real else []
     lines, notes = [], []

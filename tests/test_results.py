@@ -148,3 +148,47 @@ def test_the_committed_runs_can_be_compared_whatever_has_been_run():
         both = {r["seed"] for r in found[row]} & {r["seed"] for r in found["lstm"]}
         assert set(one.ratios) | (both if one.failed else set()) == both
     assert len(paired_table(rows, 1 + results.smallest_difference()).rows) == 4
+
+
+def tuning(row, rate, valid, epochs=1, status="finished"):
+    run = study.tuning_run(row, rate, "paper", "small", epochs)
+    return {
+        "data": "ptb",
+        "mode": "paper",
+        "variant": row,
+        "seed": run.seed,
+        "settings": run.settings,
+        "status": status,
+        "metrics": {} if valid is None else {"valid_perplexity": valid},
+    }
+
+
+def test_the_tuning_table_shows_both_rounds_and_what_is_taken():
+    where = dict(data="ptb", mode="paper", config="small")
+
+    def line(records, row="srnn"):
+        return next(cells[1:] for cells in results.tuning_table(records, **where).rows if cells[0] == row)
+
+    assert line([]) == ("0.03: not run · 0.1: not run · 0.3: not run", "–", "not run")
+    first = [
+        tuning("srnn", 0.03, 480.0),
+        tuning("srnn", 0.1, 300.0),
+        tuning("srnn", 0.3, 290.0),
+        tuning("srnn", 0.9, None, status="diverged"),
+    ]
+    tried = "0.03: 480.0 · 0.1: 300.0 · 0.3: 290.0 · 0.9: failed"
+    assert line(first) == (tried, "0.1: not run · 0.3: not run", "not run")
+    second = [tuning("srnn", 0.1, 190.0, 4), tuning("srnn", 0.3, 250.0, 4)]
+    assert line([*first, *second]) == (tried, "0.1: 190.0 · 0.3: 250.0", "0.1")
+    clear = [tuning("lstm", rate, valid) for rate, valid in ((0.25, 258.7), (1.0, 177.6), (4.0, 7292.0))]
+    assert line(clear, "lstm") == ("0.25: 258.7 · 1: 177.6 · 4: 7292.0", "–", "1")
+    elsewhere = [r | {"data": "banyan"} for r in clear]
+    assert line(elsewhere, "lstm")[2] == "not run"
+
+
+def test_the_papers_figures_stand_beside_runs_of_their_length_alone():
+    where = dict(data="ptb", mode="paper", config="small")
+    assert "seed 000" in results.ablation_table([], **where).columns
+    assert "seed 000" in results.ablation_table([], **where, epochs=4).columns
+    assert "seed 000" not in results.ablation_table([], **where, epochs=13).columns
+    assert "seed 000" not in results.ablation_table([], **where, equal_parameters=True).columns
