@@ -4,9 +4,55 @@ from .. import ledger
 from ..claims import claims_table
 from ..errors import UserError
 from ..results import ablation_table
-from ..studies import agreement, history, ptb_ablation
+from ..studies import agreement, history, lstm_vs_gru, ptb_ablation
 
-STUDIES = (ptb_ablation.STUDY, agreement.STUDY, history.STUDY)
+
+def _ablation(records):
+    """The tables of seed 000, for every text and configuration that has been run."""
+    for (data, mode, config), same in _by(records, _where):
+        where = dict(data=data, mode=mode, config=config)
+        yield ablation_table(same, **where)
+        yield ablation_table(same, **where, rates="tuned")
+        if mode == "paper":
+            yield ablation_table(same, **where, as_published=True)
+
+
+def _comparison(records):
+    """The tables of seed 001, likewise."""
+    for (data, mode, config), same in _by(records, _where):
+        yield lstm_vs_gru.results_table(same, mode, config, data)
+
+
+def _agreement(records):
+    for mode, same in _by(records, lambda r: r["mode"]):
+        yield agreement.results_table(same, mode)
+
+
+def _history(records):
+    for mode, same in _by(records, lambda r: r["mode"]):
+        for task in history.TASKS:
+            yield history.results_table(same, task, mode)
+
+
+def _where(record):
+    return record["data"], record["mode"], record["settings"]["config"]
+
+
+def _by(records, key):
+    """[(key, its records)]. Of one text there may be several, generated in several sizes: each for itself."""
+    groups = {}
+    for r in records:
+        groups.setdefault((key(r), tuple(sorted(r["data_sha256"].items()))), []).append(r)
+    return [(k, groups[k, text]) for k, text in sorted(groups)]
+
+
+# For every study: its tables, the command that makes its runs, and whether there is a text to choose.
+STUDIES = {
+    ptb_ablation.STUDY: (_ablation, "ablate", True),
+    lstm_vs_gru.STUDY: (_comparison, "compare", True),
+    agreement.STUDY: (_agreement, "agreement", False),
+    history.STUDY: (_history, "history", False),
+}
 
 
 def add_parser(subparsers):
@@ -19,7 +65,9 @@ def add_parser(subparsers):
     default = ptb_ablation.STUDY
     parser.add_argument("study", nargs="?", choices=STUDIES, default=default, help=f"default: {default}")
     parser.add_argument(
-        "--data", choices=("ptb", "banyan"), help=f"of {default}, on which text; default: ptb"
+        "--data",
+        choices=("ptb", "banyan"),
+        help=f"on which text, of {ptb_ablation.STUDY} and {lstm_vs_gru.STUDY}; default: ptb",
     )
     parser.add_argument(
         "--collect",
@@ -33,39 +81,17 @@ def run(args):
     """Print the tables of a study. Returns 0."""
     if args.collect:
         print(f"collected into {ledger.collect(args.study)}")
-    records = ledger.read(args.study)
-    if args.study == ptb_ablation.STUDY:
-        _ablation(records, args.data or "ptb")
-        return 0
+    tables, command, on_a_text = STUDIES[args.study]
+    records, what, corpus = ledger.read(args.study), args.study, ""
+    if on_a_text:
+        data = args.data or "ptb"
+        records = [r for r in records if r["data"] == data]
+        what, corpus = f"{args.study} on {data}", f" --corpus {data}"
     if not records:
         raise UserError(
-            f"the ledger holds no run of {args.study}: python -m lstm_tutorial {args.study} makes some."
+            f"the ledger holds no run of {what}: python -m lstm_tutorial {command}{corpus} makes some."
         )
-    for mode in sorted({r["mode"] for r in records}):
-        if args.study == agreement.STUDY:
-            print(agreement.results_table(records, mode), end="\n\n")
-        else:
-            for task in history.TASKS:
-                print(history.results_table(records, task, mode), end="\n\n")
+    for table in tables(records):
+        print(table, end="\n\n")
     print(claims_table(records=records, study=args.study))
     return 0
-
-
-def _ablation(records, data):
-    """The tables of seed 000, for every text and configuration that has been run."""
-    records = [r for r in records if r["data"] == data]
-    if not records:
-        raise UserError(
-            f"the ledger holds no run of {ptb_ablation.STUDY} on {data}: "
-            f"python -m lstm_tutorial ablate --corpus {data} makes some."
-        )
-    texts = {}  # of one name there may be several, generated in several sizes
-    for r in records:
-        key = (r["mode"], r["settings"]["config"], tuple(sorted(r["data_sha256"].items())))
-        texts.setdefault(key, []).append(r)
-    for (mode, config, _), records in sorted(texts.items()):
-        where = dict(data=data, mode=mode, config=config)
-        print(ablation_table(records, **where), end="\n\n")
-        print(ablation_table(records, **where, rates="tuned"), end="\n\n")
-        if mode == "paper":
-            print(ablation_table(records, **where, as_published=True), end="\n\n")

@@ -4,14 +4,6 @@ The study is data: its configurations, its rows, its grid of rates. Rows ending 
 published (:mod:`lstm_tutorial.seed_001`); "no leak" is the same without the leak, so that its size can be
 told. The fair rows are the course's own language model: no leak, every word predicted, a rate of its own for
 each row, and the GRU once with as many units and once with as many parameters.
-
-Declared before the first run, for the replica on PTB, five seeds from 0 (three at least): paired t-tests of
-the log ratio of two rows' test perplexities, 5 %, Holm's correction over all; 2 % is the smallest difference
-that matters. (1) "fair gru" is more than 2 % worse than "fair lstm"; (2) so is "fair gru, equal parameters";
-(3) "fair lstm, log-normal" is more than 2 % worse than "fair lstm"; by seed 001's own measure: (4) "lstm, no
-leak" is more than 2 % worse than "lstm, leak"; (5) "lstm, leak, wide" is more than 2 % better than "lstm,
-leak", and (6) "lstm, no leak, wide" than "lstm, no leak"; (7) "fair lstm, sgd" is more than 2 % worse than
-"fair lstm".
 """
 
 from dataclasses import dataclass, field

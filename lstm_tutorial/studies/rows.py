@@ -5,7 +5,7 @@
 """
 
 from .. import results
-from . import agreement, history, ptb_ablation
+from . import agreement, history, lstm_vs_gru, ptb_ablation
 
 
 def _ablation(records, *, data, mode, config, as_published=False):
@@ -20,4 +20,5 @@ ROWS_FOR = {
     ptb_ablation.STUDY: _ablation,
     agreement.STUDY: agreement.reported,
     history.STUDY: history.rows_of,
+    lstm_vs_gru.STUDY: lstm_vs_gru.reported,
 }
