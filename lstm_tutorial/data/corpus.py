@@ -52,14 +52,14 @@ class Corpus:
             self, train=self.train[:tokens], valid=self.valid[: tokens // 10], test=self.test[: tokens // 10]
         )
 
-    def first_sentences(self, count, words=None):
-        """The same corpus with so many sentences of train, and the whole of valid and of test.
+    def first_sentences(self, sentences=None, words=None):
+        """The same corpus with so many sentences of train (None: all), and the whole of valid and of test.
 
         Of the vocabulary the ``words`` commonest in that part of train are kept, <unk> and <eos> among them,
         and every other word becomes <unk>. None keeps all, and so does a corpus without <unk>.
         """
         ends = np.flatnonzero(self.train == self.eos) + 1
-        shorter = replace(self, train=self.train[: ends[:count][-1]])
+        shorter = replace(self, train=self.train[: ends[:sentences][-1]])
         all_kept = words is None or words >= len(self.vocabulary) or UNK not in self.ids
         return shorter if all_kept else shorter._with_words(words)
 

@@ -9,7 +9,6 @@ each row, and the GRU once with as many units and once with as many parameters.
 from dataclasses import dataclass, field
 
 from .. import ledger
-from ..reading import reading
 from ..results import NOT_RUN, mean_and_spread
 from ..spec import variants
 from ..tables import Table
@@ -112,7 +111,8 @@ def settings(name, config, words, rate=SEED_RATE, selected_on=BY_SEED):
 
 def vocabulary_size(corpus, config):
     """How many words are left of a corpus in a configuration."""
-    return len(reading(corpus, CONFIGS[config] | {"first_word": True}).corpus.vocabulary)
+    part = {key: CONFIGS[config].get(key) for key in ("sentences", "words")}
+    return len(corpus.first_sentences(**part).vocabulary)
 
 
 def parameter_count(variant, hidden_size, words, num_layers=2):
