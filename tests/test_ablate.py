@@ -551,7 +551,7 @@ def test_means_are_over_finished_runs_and_the_others_are_told():
 
 def test_control_c_ends_with_130_and_a_sentence_and_the_run_can_go_on(tiny, monkeypatch, capsys):
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1)
-    call, steps = runner._Bar.__call__, []
+    call, steps = runner.ProgressBar.__call__, []
 
     def stop(self, epoch, step, total, loss):
         steps.append(step)
@@ -561,7 +561,7 @@ def test_control_c_ends_with_130_and_a_sentence_and_the_run_can_go_on(tiny, monk
 
     command = ["ablate", "--variants", "lstm", "--epochs", "2"]
     with monkeypatch.context() as patch:
-        patch.setattr(runner._Bar, "__call__", stop)
+        patch.setattr(runner.ProgressBar, "__call__", stop)
         assert main(command) == 130
     sentence = one_sentence(capsys)
     assert "Stopped" in sentence and "same command" in sentence
@@ -583,11 +583,11 @@ from lstm_tutorial import ledger, training
 from lstm_tutorial.__main__ import main
 from lstm_tutorial.studies import runner
 training.CHECKPOINT_SECONDS = -1
-call = runner._Bar.__call__
+call = runner.ProgressBar.__call__
 def slowly(self, *args):
     time.sleep(0.02)
     return call(self, *args)
-runner._Bar.__call__ = slowly
+runner.ProgressBar.__call__ = slowly
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -122,6 +122,14 @@ def run_of(task, row, seed, mode, rate, selected_on=BY_FEWEST):
     return Run(task, row, seed, mode, settings)
 
 
+def run_behind(record):
+    """The run that a record of the ledger is of."""
+    settings = record["settings"]
+    how = (record["variant"], settings["truncate"], settings["spec_changes"])
+    name = next(name for name, row in ROWS.items() if (row.variant, row.truncate, row.changes) == how)
+    return Run(record["data"], name, record["seed"], record["mode"], settings)
+
+
 def tuning_runs(task, row, mode):
     """The runs that choose the learning rate of a row on a task: {rate: run}."""
     return {rate: run_of(task, row, TUNING_SEED, mode, rate, BY_GRID) for rate in GRID[TASKS[task]["task"]]}

@@ -27,7 +27,7 @@ def perform(run, corpus, engine="auto", device="cpu", say=print, name=None):
         return done
     checkpoint = ledger.path_of(run.study, identity, ".checkpoint")
     say(f"{label}: {'going on from its checkpoint' if checkpoint.exists() else 'starting'}.")
-    with _Bar(label, run.settings["max_max_epoch"]) as bar:
+    with ProgressBar(label, run.settings["max_max_epoch"]) as bar:
         outcome = train(corpus, run.variant, run.settings, run.seed, engine, device, checkpoint, bar)
     weights = {name: p.detach().cpu().contiguous() for name, p in outcome.model.named_parameters()}
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def _device_name(device):
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
 
 
-class _Bar:
+class ProgressBar:
     """A progress bar over all steps of a run on a terminal; a line an epoch elsewhere."""
 
     def __init__(self, label, epochs):

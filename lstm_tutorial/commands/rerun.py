@@ -1,0 +1,126 @@
+"""``rerun``: a run of the ledger once more, from nothing but what its record says."""
+
+import argparse
+import math
+
+import torch
+
+from .. import ledger
+from ..data import load_corpus
+from ..errors import UserError
+from ..studies import agreement, history, lstm_vs_gru, ptb_ablation
+from ..studies.record import Run
+from ..studies.runner import ProgressBar
+from ..tables import Table
+from ..training import train
+from .arguments import device_of
+
+WITHIN = 0.03  # what another machine, version or engine may change in a perplexity
+
+DESCRIPTION = f"""\
+Do a run of the ledger again, from its recorded settings, and put its figures beside the recorded ones.
+
+  python -m lstm_tutorial rerun                 which runs there are
+  python -m lstm_tutorial rerun 1f0c            the run whose id begins so
+
+On the same machine, with the same versions and threads, a run repeats to the bit; elsewhere its perplexities
+should land within {WITHIN:.0%}. Nothing is written to the ledger. Exit code 1 if a figure lands elsewhere.
+"""
+
+
+def add_parser(subparsers):
+    """Add ``rerun`` to the commands."""
+    parser = subparsers.add_parser(
+        "rerun",
+        help="a run of the ledger once more, from its recorded settings",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run_id", nargs="?", metavar="RUN_ID", help="the beginning of the run's id")
+    parser.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu, cuda, …; default: cpu")
+    parser.set_defaults(func=run)
+
+
+def run(args):
+    """Do the run, or list all. Returns 0; 1 if a perplexity landed elsewhere or the run ended otherwise."""
+    records = [r for study in AGAIN for r in ledger.read(study)]
+    if args.run_id is None:
+        print(_list_of(records))
+        return 0
+    record = _named(args.run_id, records)
+    outcome = AGAIN[record["study"]](record, device_of(args.device))
+    table, off = _beside(record, outcome)
+    print(table)
+    return 1 if off or outcome.status != record["status"] else 0
+
+
+def _language_model(record, device):
+    """Studies that train with :mod:`lstm_tutorial.training`, with the engine and threads of the record."""
+    corpus = _corpus_of(record)
+    torch.set_num_threads(record["versions"]["threads"] or torch.get_num_threads())
+    engine = record["engine"] if device.type == "cpu" else "auto"
+    with ProgressBar(record["run_id"], record["settings"]["max_max_epoch"]) as bar:
+        return train(
+            corpus, record["variant"], record["settings"], record["seed"], engine, device, progress=bar
+        )
+
+
+def _agreement(record, device):
+    names = ("study", "variant", "seed", "mode", "settings")
+    return agreement.train(Run(*map(record.get, names)), _corpus_of(record), record["run_id"])
+
+
+def _history(record, device):
+    return history.train(history.run_behind(record))
+
+
+AGAIN = {
+    ptb_ablation.STUDY: _language_model,
+    lstm_vs_gru.STUDY: _language_model,
+    agreement.STUDY: _agreement,
+    history.STUDY: _history,
+}
+
+
+def _corpus_of(record):
+    corpus = load_corpus(record["data"], size=record["mode"])
+    if corpus.sha256 != record["data_sha256"]:
+        raise UserError(f"run {record['run_id']} was done on another {record['data']} than there is here.")
+    return corpus
+
+
+def _named(beginning, records):
+    found = [r for r in records if r["run_id"].startswith(beginning)]
+    if len(found) != 1:
+        how_many = f"{len(found)} runs have ids that begin" if found else "no run has an id that begins"
+        raise UserError(f"{how_many} with {beginning!r}: python -m lstm_tutorial rerun lists all.")
+    return found[0]
+
+
+def _list_of(records):
+    rows = tuple(
+        (
+            r["run_id"],
+            r["study"],
+            r["data"],
+            r["variant"],
+            str(r["seed"]),
+            f"{r['seconds']:,.0f}",
+            r["status"],
+        )
+        for r in records
+    )
+    columns = ("run", "study", "data", "cell", "seed", "seconds", "ended")
+    return Table("Runs of the ledger", columns, rows, left=4)
+
+
+def _beside(record, outcome):
+    """The table of recorded and new figures, and how many perplexities are further off than WITHIN."""
+    rows, off = [("status", record["status"], outcome.status, "")], 0
+    for name, before in record["metrics"].items():
+        now = outcome.metrics.get(name, math.nan)
+        same = now == before
+        if not same and "perplexity" in name and not abs(now / before - 1) <= WITHIN:
+            off += 1
+        rows.append((name, f"{before:.6g}", f"{now:.6g}", "the same" if same else f"{now / before - 1:+.2%}"))
+    return Table(f"Run {record['run_id']}", ("", "recorded", "now", "difference"), tuple(rows)), off
