@@ -31,6 +31,11 @@ class Verdict:
     verdict: str
     because: str
 
+    @property
+    def id(self):
+        """The claim's."""
+        return self.claim.id
+
 
 def verdicts(records=None, *, study=None, chapter=None):
     """Every claim, or those of one study or chapter, with its verdict.

@@ -10,6 +10,7 @@ Letters: V words, T steps, B rows of text read side by side, D size of the embed
 Parameters are one dict of arrays: E (V, D), W_s (V, H), b_s (V,), and those of the cell by their own names.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -250,6 +251,12 @@ def perplexity(spec, params, text, first):
     """exp of the mean surprisal over *all* tokens of a text; see :func:`surprisals`."""
     with np.errstate(over="ignore"):
         return float(np.exp(surprisals(spec, params, text, first).mean()))
+
+
+def unigram_perplexity(train, text, vocabulary_size):
+    """Perplexity of guessing by frequency in ``train``, whatever came before; an unseen word counts once."""
+    counts = np.maximum(np.bincount(train, minlength=vocabulary_size), 1)
+    return math.exp(-np.log(counts / counts.sum())[text].mean())
 
 
 def agreement_accuracy(spec, params, items, first):

@@ -282,3 +282,10 @@ def test_it_learns_what_it_reads():
     losses = [step.loss for step in training]
     assert losses[0] > 0.9 * np.log(V) and losses[-1] < 0.1
     assert lm.perplexity("lstm", params, text[:70], V - 1) < 1.2
+
+
+def test_unigram_perplexity_by_hand():
+    # a: 3 of 6, b: 1, c: never seen, so counted once; d: 1. The counts then sum to 3 + 1 + 1 + 1 = 6.
+    train, seen, unseen = np.array([0, 0, 0, 1, 3]), np.array([0, 1, 3, 0]), np.array([2, 0])
+    assert lm.unigram_perplexity(train, seen, 4) == pytest.approx((2 * 6 * 6 * 2) ** (1 / 4), rel=1e-14)
+    assert lm.unigram_perplexity(train, unseen, 4) == pytest.approx((6 * 2) ** (1 / 2), rel=1e-14)

@@ -156,15 +156,9 @@ def train(run, corpus, label="", say=_say):
     if status == "finished":
         metrics = {name: values[-1] for name, values in curves.items() if name != "train_loss"}
         metrics["test_perplexity"] = lm.perplexity(spec, params, corpus.test, corpus.eos)
-        status = _status(curves, V, unigram_perplexity(corpus))
+        status = _status(curves, V, lm.unigram_perplexity(corpus.train, corpus.valid, V))
     parameters = sum(p.size for p in params.values())
     return Outcome(status, metrics, curves, parameters, time.monotonic() - started)
-
-
-def unigram_perplexity(corpus):
-    """Valid perplexity of guessing by frequency in train; a word that does not occur there counts once."""
-    counts = np.maximum(np.bincount(corpus.train, minlength=len(corpus.vocabulary)), 1)
-    return float(np.exp(-np.log(counts / counts.sum())[corpus.valid].mean()))
 
 
 def _status(curves, V, floor):
