@@ -184,14 +184,6 @@ def test_the_widget_draws_at_the_ends_of_its_sliders(dials):
     assert max(cell.get_ydata()) <= 1  # forget gates never amplify
 
 
-def test_agreement_says_what_has_not_been_run():
-    rows = {"LSTM": [[1.0, 0.9], [0.8, 0.7]], "plain RNN": []}
-    figure = pictures.agreement_lines({"small": rows}, [1.0, 0.2], title="t")
-    assert "small, LSTM, mean of 2 seeds: 0.90, 0.80." in figure.alt
-    assert "small, plain RNN: not run." in figure.alt
-    assert any("plain RNN: not run" in text.get_text() for text in figure.axes[0].texts)
-
-
 def test_a_cliff_names_the_longest_step_of_a_path():
     axis = np.linspace(0, 1, 5)
     figure = pictures.cliff(np.ones((5, 5)), axis, axis, {"p": [(0, 0), (0.3, 0.4), (0.3, 0.5)]})

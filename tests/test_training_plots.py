@@ -31,6 +31,22 @@ def test_agreement_has_a_thin_line_a_seed_behind_the_mean_and_says_what_was_not_
     assert "not run" in plots.agreement_curves({"lstm": []}).alt
 
 
+def test_panels_of_agreement_stand_beside_the_rule_of_the_nearest_noun():
+    panels = {"small": {"LSTM": [[1.0, 0.9], [0.8, 0.7]], "plain RNN": []}, "large": {"LSTM": [[1.0, 0.6]]}}
+    figure = plots.agreement_panels(panels, [1.0, 0.2], "t", {"LSTM": "blue"})
+    assert "the rule of the nearest noun: 100 %, 20 %." in figure.alt
+    assert (
+        "small, LSTM (2 seeds), with 0 to 1 attractors: 90 %, 80 %. small, plain RNN: not run." in figure.alt
+    )
+    assert "large, LSTM, with 0 to 1 attractors: 100 %, 60 %." in figure.alt
+    drawn = [{line.get_label(): list(line.get_ydata()) for line in axes.lines} for axes in figure.axes]
+    assert all(lines["nearest noun"] == pytest.approx([100, 20]) for lines in drawn)
+    assert drawn[0]["LSTM (2 seeds)"] == pytest.approx([90, 80])
+    assert drawn[1]["LSTM"] == pytest.approx([100, 60])
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert named == ["nearest noun", "LSTM (2 seeds)", "plain RNN (not run)", "LSTM"]
+
+
 def test_next_words():
     figure = plots.next_words(["is", "are"], [0.0, 0.6], [0.1, 0.5], rest=0.4)
     assert [round(patch.get_width(), 6) for patch in figure.axes[0].patches] == [0, 60, 10, 50]

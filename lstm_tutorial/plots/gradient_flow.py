@@ -201,49 +201,6 @@ def holding(plain, gated, readouts, asked, delay, *, units=(1, 2)):
     return figure
 
 
-def agreement_lines(panels, baseline, *, title):
-    """Accuracy of subject–verb agreement by the number of attractors, one panel for each size of the corpus.
-
-    panels   : {title: {label: [(accuracy with 0, 1, … attractors), …]}}, one sequence for each seed; a label
-               without seeds is named "not run"
-    baseline : the accuracy of the rule of the nearest noun, in the same order
-    """
-    said = ["Accuracy of the verb's number against the number of attractors."]
-    shares = ", ".join(f"{share:.2f}" for share in baseline)
-    said.append(f"A grey line, the rule of the nearest noun: {shares}.")
-    figure = Picture("", 7.2, 4.1)
-    figure.suptitle(title)
-    handles = {}
-    for k, (panel, rows) in enumerate(panels.items()):
-        axes = figure.add_subplot(1, len(panels), k + 1, title=panel, xlabel="attractors", ylim=(-0.04, 1.04))
-        (rule,) = axes.plot(baseline, color=GREY, linestyle=":", marker=".", linewidth=1.2)
-        handles["nearest noun"] = rule
-        for (label, seeds), shade, marker in zip(rows.items(), (LSTM, RNN), "so"):
-            if not seeds:
-                said.append(f"{panel}, {label}: not run.")
-                continue
-            for seed in seeds:
-                axes.plot(seed, color=shade, gid="seed", **SEED)
-            mean = np.mean(seeds, 0)
-            (line,) = axes.plot(mean, color=shade, marker=marker, markersize=5, linewidth=1.8)
-            handles[label] = line
-            said.append(
-                f"{panel}, {label}, mean of {len(seeds)} seeds: " + ", ".join(f"{m:.2f}" for m in mean) + "."
-            )
-        missing = [label for label, seeds in rows.items() if not seeds]
-        if missing:
-            note = " and ".join(missing) + ": not run"
-            axes.text(0.5, 0.55, note, transform=axes.transAxes, ha="center", color=GREY, fontsize=9)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if k == 0:
-            axes.set_ylabel("share of right verbs")
-    figure.legend(
-        handles.values(), handles, frameon=False, fontsize=9, loc="outside lower center", ncols=len(handles)
-    )
-    figure.alt = " ".join(said)
-    return figure
-
-
 def cliff(loss, w, b, paths):
     """A loss over two weights as shades of grey, and two paths of gradient descent on it.
 

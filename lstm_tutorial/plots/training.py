@@ -92,20 +92,60 @@ def surprisal_bars(words, surprisals, title=""):
     return figure
 
 
+VERBS_RIGHT = "the share of verbs in the right number against the number of attractors; chance is 50 %."
+
+
 def agreement_curves(rows, title="", colours=None):
     """How often the verb is right, against the number of attractors: means, with the seeds as thin lines.
 
     rows : {label: [[accuracy with 0, 1, … attractors], …]}, one list a seed; a label without seeds has not
     been run. colours : {label: colour}, by default those of chapter 10's rows. Chance is 0.5.
     """
-    said = ["Lines, the share of verbs in the right number against the number of attractors; chance is 50 %."]
     figure = Picture("", 7.2, 3.8)
-    axes = figure.add_subplot(
-        xlabel="attractors between subject and verb", ylabel="verbs right [%]", title=title
-    )
-    axes.axhline(50, color=GREY, linestyle="--", linewidth=1.2)
+    axes = figure.add_subplot(title=title)
+    said = _verbs_right(axes, rows, colours)
+    axes.set(xlabel="attractors between subject and verb", ylabel="verbs right [%]")
+    _chance(axes)
+    figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=3)
+    figure.alt = " ".join([f"Lines, {VERBS_RIGHT}", *said])
+    return figure
+
+
+def agreement_panels(panels, nearest, title="", colours=None):
+    """:func:`agreement_curves` side by side, each beside the rule of the nearest noun.
+
+    panels : {title: rows}. nearest : the rule's accuracy with 0, 1, … attractors.
+    """
+    figure = Picture("", 7.2, 4.1)
+    figure.suptitle(title)
+    rule = ", ".join(f"{100 * share:.0f} %" for share in nearest)
+    said = [f"Panels side by side, {VERBS_RIGHT} A grey line, the rule of the nearest noun: {rule}."]
+    for k, (panel, rows) in enumerate(panels.items()):
+        axes = figure.add_subplot(1, len(panels), k + 1, title=panel, xlabel="attractors")
+        axes.plot([100 * x for x in nearest], color=GREY, linestyle=":", marker=".", label="nearest noun")
+        said += [f"{panel}, {sentence}" for sentence in _verbs_right(axes, rows, colours)]
+    figure.axes[0].set_ylabel("verbs right [%]")
+    _chance(axes)
+    entries = {}
+    for axes in figure.axes:
+        for line, label in zip(*axes.get_legend_handles_labels()):
+            entries.setdefault(label, line)
+    below = dict(frameon=False, fontsize=9, loc="outside lower center", ncols=len(entries))
+    figure.legend(entries.values(), entries, **below)
+    figure.alt = " ".join(said)
+    return figure
+
+
+def _chance(axes):
+    """Name the line of chance at its right end."""
     axes.annotate("chance", (1, 50), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points")
     axes.texts[-1].set(va="center", color=GREY, fontsize=9)
+
+
+def _verbs_right(axes, rows, colours):
+    """Draw the rows of :func:`agreement_curves`; returns a sentence for each."""
+    said = []
+    axes.axhline(50, color=GREY, linestyle="--", linewidth=1.2)
     for (label, seeds), marker in zip(rows.items(), "osD^v"):
         if not seeds:
             said.append(f"{label}: not run.")
@@ -121,9 +161,7 @@ def agreement_curves(rows, title="", colours=None):
         said.append(f"{name}, with 0 to {len(means) - 1} attractors: {figures}.")
     axes.set_ylim(0, 103)
     axes.set_xticks(range(max((len(shares) for seeds in rows.values() for shares in seeds), default=1)))
-    figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=3)
-    figure.alt = " ".join(said)
-    return figure
+    return said
 
 
 def next_words(words, exact, model, title="", rest=None, top=100):
