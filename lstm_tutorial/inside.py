@@ -11,34 +11,37 @@ from .numpy_language_model import probabilities
 
 
 @torch.no_grad()
-def sample(model, rng, first, length, temperature=1.0):
-    """Let a :class:`~lstm_tutorial.language_model.LanguageModel` write: (ids, bits), ``length`` of each.
+def sample(model, rng, first, length, temperature=1.0, rows=1):
+    """Let a :class:`~lstm_tutorial.language_model.LanguageModel` write: ids and bits, (length, rows) each.
 
     rng : a ``numpy.random.Generator``. first : the id that is read first, that of <eos>. Each word is drawn
-    from softmax(scores / temperature) and read back. bits : what each word costs by the model itself, that
-    is at temperature 1, however it was drawn.
+    from softmax(scores / temperature) and read back; ``rows`` texts are written side by side. bits : what
+    each word costs by the model itself, that is at temperature 1, however it was drawn.
     """
-    ids, bits, state, word = [], [], None, first
+    ids, bits, state, words = [], [], None, np.full(rows, first)
     with evaluating(model) as device:
         for _ in range(length):
-            scores, state = model(torch.tensor([[word]], device=device), state)
-            scores = scores[0, 0].cpu().numpy()
-            q = probabilities(scores, temperature)
-            word = int(rng.choice(len(q), p=q))
-            ids.append(word)
-            bits.append(float(-np.log2(probabilities(scores)[word])))
-    return ids, bits
+            scores, state = model(torch.as_tensor(words[None], device=device), state)
+            scores = scores[0].cpu().numpy()
+            below = probabilities(scores, temperature).cumsum(1)
+            words = (below < rng.random((rows, 1)) * below[:, -1:]).sum(1)
+            ids.append(words)
+            bits.append(-np.log2(probabilities(scores)[np.arange(rows), words]))
+    return np.array(ids), np.array(bits)
 
 
 def sentences_of(ids, bits, corpus):
-    """The whole sentences of a sample, without their <eos>: [[(word, bits), …], …]."""
-    lines = [[]]
-    for k, cost in zip(ids, bits):
-        if k == corpus.eos:
-            lines.append([])
-        else:
-            lines[-1].append((corpus.vocabulary[k], cost))
-    return [line for line in lines[:-1] if line]  # what stands behind the last <eos> is unfinished
+    """The whole sentences of a sample (T, B), without their <eos>: [[(word, bits), …], …], row after row."""
+    lines = []
+    for words, costs in zip(ids.T, bits.T):
+        line = []
+        for k, cost in zip(words, costs):
+            if k != corpus.eos:
+                line.append((corpus.vocabulary[k], float(cost)))
+            elif line:
+                lines.append(line)
+                line = []  # what stands behind the last <eos> of a row is unfinished
+    return lines
 
 
 def neighbours(matrix, ids, count=5):

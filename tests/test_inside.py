@@ -18,30 +18,36 @@ def model():
 
 
 def test_a_sample_costs_what_the_same_text_costs_when_it_is_read(model):
-    ids, bits = sample(model, np.random.default_rng(0), first=0, length=30, temperature=1.7)
-    assert bits == pytest.approx(word_losses(model, np.array(ids), 0) / np.log(2), abs=1e-5)
+    ids, bits = sample(model, np.random.default_rng(0), first=0, length=30, temperature=1.7, rows=3)
+    assert ids.shape == bits.shape == (30, 3) and (ids[:, 0] != ids[:, 1]).any()
+    for row in range(3):
+        read = word_losses(model, ids[:, row], 0) / np.log(2)
+        assert bits[:, row] == pytest.approx(read, abs=1e-5)
     assert model.training  # as it was
 
 
 def test_a_sample_is_drawn_from_the_model(model):
     scores, _ = model.eval()(torch.tensor([[0]]))
-    first = [sample(model, np.random.default_rng(seed), 0, 1)[0][0] for seed in range(2_000)]
-    shares = np.bincount(first, minlength=V) / len(first)
-    assert shares == pytest.approx(scores.softmax(-1)[0, 0].detach().numpy(), abs=0.035)
+    for temperature in (0.5, 1.0, 2.0):
+        first, _ = sample(model, np.random.default_rng(0), 0, 1, temperature, rows=20_000)
+        shares = np.bincount(first[0], minlength=V) / first.size
+        due = (scores[0, 0] / temperature).softmax(-1).detach().numpy()
+        assert shares == pytest.approx(due, abs=0.015)
 
 
 def test_a_cold_sample_is_always_the_likeliest_word(model):
     ids, _ = sample(model, np.random.default_rng(0), 0, 10, temperature=1e-4)
-    scores, _ = model.eval()(torch.tensor([0, *ids[:-1]])[:, None])
-    assert ids == scores[:, 0].argmax(-1).tolist()
+    scores, _ = model.eval()(torch.tensor([0, *ids[:-1, 0]])[:, None])
+    assert ids[:, 0].tolist() == scores[:, 0].argmax(-1).tolist()
 
 
 def test_sentences_of_a_sample():
     corpus = load_corpus("banyan", size="smoke", say=None)
-    the, tree = corpus.ids["the"], corpus.ids["tree"]
-    ids = [the, tree, corpus.eos, corpus.eos, tree, corpus.eos, the]
-    assert sentences_of(ids, range(7), corpus) == [[("the", 0), ("tree", 1)], [("tree", 4)]]
-    assert sentences_of([the], [0], corpus) == []
+    the, tree, eos = corpus.ids["the"], corpus.ids["tree"], corpus.eos
+    ids = np.array([[the, tree, eos, eos, tree, eos, the], [eos, the, the, tree, tree, the, the]]).T
+    bits = np.arange(14).reshape(2, 7).T
+    assert sentences_of(ids, bits, corpus) == [[("the", 0), ("tree", 1)], [("tree", 4)]]
+    assert sentences_of(ids[:1], bits[:1], corpus) == []
 
 
 def test_neighbours_by_angle_and_not_by_length():
