@@ -291,7 +291,7 @@ class Paired:
         """What the pairs say about the band from 1/margin to margin, and what they cannot say yet."""
         percent = f"{100 * (margin - 1):g} %"
         if not self.ratios:
-            return NOT_RUN if not self.failed else "no pair: a run of each did not finish"
+            return NOT_RUN if not self.failed else "no pair of runs that finished"
         if len(self) < FEWEST_PAIRS:
             return f"cannot tell: fewer than {FEWEST_PAIRS} pairs"
         low, high = self.interval

@@ -83,7 +83,7 @@ def test_two_pairs_decide_nothing_however_far_apart():
     assert drawn(2.0, 0.001, pairs=3).in_words(1.02) == "worse by more than 2 %"
     assert Paired({0: 2.0}).in_words(1.02) == "cannot tell: fewer than 3 pairs"
     assert Paired({}).in_words(1.02) == "not run"
-    assert "did not finish" in Paired({}, failed=1).in_words(1.02)
+    assert "no pair" in Paired({}, failed=1).in_words(1.02)
 
 
 def test_the_rule_is_that_of_the_claims():
