@@ -2,19 +2,18 @@
 
 import math
 import statistics
-import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 
 from scipy import stats
 
-from . import ledger
+from . import declared
 from .studies import ptb_ablation as study
 from .tables import Table
 
 NOT_RUN = "not run"
-CONFIDENCE = 0.95
-FEWEST_PAIRS = 3  # as data/claims.toml has it: fewer decide nothing
+CONFIDENCE = 1 - declared.book().significance
+FEWEST_PAIRS = declared.book().fewest_seeds  # fewer decide nothing
 MOST_PAIRS = 1000
 
 
@@ -224,9 +223,9 @@ def mean_and_spread(records, metric):
 
 
 def smallest_difference():
-    """The smallest relative difference that matters, as data/claims.toml declared it before the runs."""
-    book = tomllib.loads((ledger.project_folder() / "data" / "claims.toml").read_text(encoding="utf-8"))
-    return book["study"][study.STUDY]["smallest_difference"]
+    """The smallest relative difference of the study's measure that matters, as declared before the runs."""
+    declared_study = declared.study(study.STUDY)
+    return declared_study.smallest_difference[declared_study.measure]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lstm_tutorial import results
+from lstm_tutorial import ledger, results
 from lstm_tutorial.results import Paired, compared, paired, paired_table
 from lstm_tutorial.studies import ptb_ablation as study
 
@@ -140,7 +140,7 @@ def test_a_table_of_any_number_of_pairs():
 
 
 def test_the_committed_runs_can_be_compared_whatever_has_been_run():
-    records = results.ledger.read(study.STUDY, committed_only=True)
+    records = ledger.read(study.STUDY, committed_only=True)
     found = results.ablation_records(records, data="ptb", mode="paper", config="small", rates="tuned")
     rows = compared(found)
     assert list(rows) == [row for row in study.ROWS if row != "lstm"]
