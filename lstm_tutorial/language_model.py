@@ -18,6 +18,8 @@ from torch.nn import functional as F
 from .layers import LSTM
 from .spec import as_spec
 
+IGNORED = -100  # a target that is none: torch's cross entropy leaves it out
+
 
 class LanguageModel(nn.Module):
     """Predicts the next word at every step.
@@ -88,9 +90,13 @@ class LanguageModel(nn.Module):
         return None if state is None else state[k]
 
     def loss(self, tokens, targets, state=None):
-        """The negative log-likelihood of the targets (T, B) in nats, summed; and the new state, detached."""
-        scores, state = self(tokens, state)
-        nats = F.cross_entropy(scores.flatten(0, 1), targets.flatten(), reduction="sum")
+        """The negative log-likelihood of the targets (T, B) in nats, summed; and the new state, detached.
+
+        Targets that are ``IGNORED`` are none, and cost no product with the softmax.
+        """
+        y, state = self.hidden(tokens, state)
+        real = targets != IGNORED
+        nats = F.cross_entropy(self.softmax(y[real]), targets[real], reduction="sum")
         return nats, [tuple(s.detach() for s in layer) for layer in state]
 
     @property

@@ -9,34 +9,34 @@ Letters: N tokens, T steps, B sentences. A sentence ends with <eos>; an unfinish
 import numpy as np
 import torch
 
-from .language_model import evaluating, token_losses
-
-IGNORED = -100  # a target that is none: torch's cross entropy leaves it out
+from .language_model import IGNORED, evaluating, token_losses
 
 
-def sentence_batches(tokens, eos, batch_size, first_word=True):
-    """Padded batches of sentences of about one length: a list of (inputs, targets), (T, B) each.
+def sentence_batches(tokens, eos, batch_size, first_word=True, by_length=True):
+    """Padded batches of sentences: a list of (inputs, targets), (T, B) each.
 
     A sentence w₁ … w_n <eos> is predicted word by word, w₁ from <eos>; without ``first_word`` the input
     starts with w₁, which is then never a target, as in seed 001. After the end of a sentence the input is
     <eos> and the target ``IGNORED``. Sentences are sorted by length, the shortest first, so that little is
-    padded; those without a target are left out.
+    padded; without ``by_length`` they stay in the order of the text. Those without a target are left out.
 
     Raises ValueError if there is nothing to predict.
     """
-    return [_inputs_and_targets(tokens, at, eos) for at in _positions(tokens, eos, batch_size, first_word)]
+    positions = _positions(tokens, eos, batch_size, first_word, by_length)
+    return [_inputs_and_targets(tokens, at, eos) for at in positions]
 
 
 @torch.no_grad()
-def word_losses(model, tokens, eos, batch_size=64, first_word=True):
+def word_losses(model, tokens, eos, batch_size=64, first_word=True, by_length=True):
     """The negative log-likelihood of every token in nats, (N,): each sentence from a zero state.
 
     In eval mode. nan where nothing is predicted: without ``first_word`` the first word of every sentence, and
-    always an unfinished last sentence.
+    always an unfinished last sentence. How sentences are batched matters to a model that leaks, which has
+    read the padding too, and to no other.
     """
     losses = np.full(len(tokens), np.nan)
     with evaluating(model) as device:
-        for at in _positions(tokens, eos, batch_size, first_word):
+        for at in _positions(tokens, eos, batch_size, first_word, by_length):
             inputs, targets = _inputs_and_targets(tokens, at, eos)
             scores, _ = model(inputs.to(device))
             losses[at[at >= 0]] = token_losses(scores, targets.to(device))[at >= 0]
@@ -58,12 +58,12 @@ def perplexity_of_means(losses, tokens, eos):
     return float(np.exp((sums[counts > 0] / counts[counts > 0]).mean()))
 
 
-def _positions(tokens, eos, batch_size, first_word):
+def _positions(tokens, eos, batch_size, first_word, by_length):
     """For every batch, where in the text its targets are: (T, B), −1 for padding."""
     ends = np.flatnonzero(np.asarray(tokens) == eos) + 1
     starts = np.concatenate([[0], ends[:-1]]) + (not first_word) if len(ends) else ends
     lengths = ends - starts
-    order = np.argsort(lengths, kind="stable")
+    order = np.argsort(lengths, kind="stable") if by_length else np.arange(len(lengths))
     order = order[lengths[order] > 0]
     if not len(order):
         raise ValueError(f"among these {len(tokens)} tokens no sentence ends with {eos}: nothing to predict.")

@@ -16,10 +16,9 @@ import torch
 
 from . import ledger
 from .errors import UserError
-from .language_model import LanguageModel
+from .language_model import IGNORED, LanguageModel
 from .reading import CURVE, reading
 from .seed_001 import Seed001
-from .sentences import IGNORED
 from .spec import as_spec
 
 __all__ = [

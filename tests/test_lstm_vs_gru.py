@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -178,6 +179,21 @@ def test_a_step_of_adam_is_the_ordinary_script(corpus):
     outcome = train(corpus, "lstm", chosen, seed=3)
     np.testing.assert_allclose(outcome.epochs["train_loss"], means, rtol=1e-4)
     assert outcome.status == "finished" and means[1] < means[0]
+
+
+def test_mixed_lengths_are_read_and_measured_in_the_order_of_the_text(corpus):
+    corpus = replace(corpus, test=text(150, 4))
+    mixed = reading.reading(corpus, settings("lstm, leak, mixed lengths"))
+    sizes = [len(t) for t, _ in mixed.batches]
+    assert sizes != sorted(sizes) and sizes != sorted(sizes, reverse=True)
+    ours = sentences.sentence_batches(mixed.corpus.train, EOS, 4, first_word=False, by_length=False)
+    assert all(torch.equal(a, b) for pair in zip(ours, mixed.batches) for a, b in zip(*pair))
+    model = Seed001("lstm", V, 6).initialise(0.8, torch.Generator().manual_seed(0))
+    by_length = reading.reading(corpus, settings("lstm, leak"))
+    name = "test_perplexity_as_seed_001"
+    assert abs(mixed.in_the_end(model)[name] / by_length.in_the_end(model)[name] - 1) > 1e-4, "padding counts"
+    model.leaks = False
+    assert mixed.in_the_end(model)[name] == pytest.approx(by_length.in_the_end(model)[name], rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["lstm, leak", "fair lstm, sgd", "fair gru"])

@@ -42,6 +42,24 @@ def test_without_the_first_word_as_seed_001(size):
     assert found == [(s[:-1], s[1:]) for s in sorted(SENTENCES, key=len) if len(s) > 1]
 
 
+def test_in_the_order_of_the_text():
+    found = list(rows(sentences.sentence_batches(TEXT, EOS, 2, by_length=False)))
+    assert found == [([EOS, *s[:-1]], s) for s in SENTENCES]
+
+
+def test_padding_is_no_target_and_costs_nothing(model):
+    (inputs, targets) = sentences.sentence_batches(TEXT, EOS, 64)[0]
+    assert (targets == sentences.IGNORED).any()
+    nats, _ = model.eval().loss(inputs, targets)
+    assert nats.item() == pytest.approx(
+        np.sum([np.sum(by_hand(model, s, True)) for s in SENTENCES]), rel=1e-5
+    )
+    seen = []
+    model.softmax.register_forward_hook(lambda _, given, __: seen.append(len(given[0])))
+    model.loss(inputs, targets)
+    assert seen == [len(TEXT)]
+
+
 def test_an_unfinished_sentence_is_left_out_and_a_text_without_sentences_refused():
     unfinished = np.concatenate([TEXT, [3, 3]])
     assert list(rows(sentences.sentence_batches(unfinished, EOS, 2))) == list(
@@ -69,9 +87,10 @@ def by_hand(model, sentence, first_word):
 
 
 @pytest.mark.parametrize("first_word", [True, False])
+@pytest.mark.parametrize("by_length", [True, False])
 @pytest.mark.parametrize("size", [1, 2, 64])
-def test_losses_are_those_of_each_sentence_alone_in_the_order_of_the_text(model, size, first_word):
-    found = sentences.word_losses(model, np.concatenate([TEXT, [2]]), EOS, size, first_word)
+def test_losses_are_those_of_each_sentence_alone_in_the_order_of_the_text(model, size, first_word, by_length):
+    found = sentences.word_losses(model, np.concatenate([TEXT, [2]]), EOS, size, first_word, by_length)
     expected = np.concatenate([by_hand(model, s, first_word) for s in SENTENCES] + [[math.nan]])
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert found.dtype == np.float64

@@ -71,8 +71,9 @@ class Row:
         return GRID[self.changes.get("optimiser", "adam")]
 
 
-def _as_published(variant, leaks, wide=False):
-    return Row(variant, False, dict(model="seed 001", leaks=leaks, wide=FULL_WIDE * wide, first_word=False))
+def _as_published(variant, leaks, wide=False, **changes):
+    how = dict(model="seed 001", leaks=leaks, wide=FULL_WIDE * wide, first_word=False)
+    return Row(variant, False, how | changes)
 
 
 _SGD = dict(optimiser="sgd", max_grad_norm=5.0, loss_over="rows", lr_decay=0.7)
@@ -82,6 +83,10 @@ ROWS = {
     "lstm, no leak": _as_published("lstm", False),
     "lstm, leak, wide": _as_published("lstm", True, wide=True),
     "lstm, no leak, wide": _as_published("lstm", False, wide=True),
+    # The batches so far have sentences of one length. Where lengths are mixed, the first layer reads padding
+    # between the last word and the state that the second one is given.
+    "lstm, leak, mixed lengths": _as_published("lstm", True, by_length=False),
+    "lstm, no leak, mixed lengths": _as_published("lstm", False, by_length=False),
     "gru, leak": _as_published("gru_reset_before", True),
     "gru, no leak": _as_published("gru_reset_before", False),
     "fair lstm": Row("lstm", True, _OWN),
