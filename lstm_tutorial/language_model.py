@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .layers import LSTM
+from .numpy_language_model import unigram_perplexity
 from .spec import as_spec
 
 IGNORED = -100  # a target that is none: torch's cross entropy leaves it out
@@ -178,13 +179,6 @@ def evaluating(model):
         yield next(model.parameters()).device
     finally:
         model.train(was)
-
-
-def unigram_perplexity(train, text, vocabulary_size):
-    """Perplexity of guessing by frequency in ``train``, whatever came before; an unseen word counts once."""
-    counts = np.maximum(np.bincount(train, minlength=vocabulary_size), 1)
-    log_p = np.log(counts / counts.sum())
-    return math.exp(-log_p[text].mean())
 
 
 def safe_exp(x):

@@ -191,7 +191,7 @@ def test_mixed_lengths_are_read_and_measured_in_the_order_of_the_text(corpus):
     model = Seed001("lstm", V, 6).initialise(0.8, torch.Generator().manual_seed(0))
     by_length = reading.reading(corpus, settings("lstm, leak"))
     name = "test_perplexity_as_seed_001"
-    assert abs(mixed.in_the_end(model)[name] / by_length.in_the_end(model)[name] - 1) > 1e-4, "padding counts"
+    assert abs(mixed.in_the_end(model)[name] / by_length.in_the_end(model)[name] - 1) > 1e-5, "padding counts"
     model.leaks = False
     assert mixed.in_the_end(model)[name] == pytest.approx(by_length.in_the_end(model)[name], rel=1e-6)
 
