@@ -15,9 +15,22 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from . import numpy_language_model
 from .layers import LSTM
 from .numpy_language_model import unigram_perplexity
 from .spec import as_spec
+
+__all__ = [
+    "IGNORED",
+    "LanguageModel",
+    "batches",
+    "evaluating",
+    "perplexity",
+    "safe_exp",
+    "token_losses",
+    "unigram_perplexity",
+    "word_losses",
+]
 
 IGNORED = -100  # a target that is none: torch's cross entropy leaves it out
 
@@ -111,24 +124,14 @@ class LanguageModel(nn.Module):
 
 
 def batches(tokens, batch_size, num_steps):
-    """Cut a text into ``batch_size`` rows read side by side, and these into steps: a list of (input, target).
+    """Cut a text into rows read side by side, and these into steps: a list of (tokens, targets), (T, B) each.
 
-    tokens (N,) becomes pairs of (T, B) arrays, T = ``num_steps``. Row b of one batch goes on in row b of
-    the next, so that the state can be carried. As in the TensorFlow tutorial that seed 000 follows, what
-    does not fill a row or a last batch is left out.
-
-    Raises ValueError if the text is too short for a single batch.
+    tokens (N,) in, tensors out. Row b of one batch goes on in row b of the next, so that the state can be
+    carried. As in the TensorFlow tutorial that seed 000 follows, what does not fill a row or a last batch is
+    left out. Raises ValueError if the text is too short for one batch.
     """
-    tokens = np.asarray(tokens)
-    row_length = len(tokens) // batch_size
-    count = (row_length - 1) // num_steps
-    if count < 1:
-        raise ValueError(
-            f"{len(tokens)} tokens are too few for a batch of {batch_size} rows of {num_steps} steps."
-        )
-    rows = torch.as_tensor(tokens[: batch_size * row_length].reshape(batch_size, row_length).T.copy())
-    starts = range(0, count * num_steps, num_steps)
-    return [(rows[k : k + num_steps], rows[k + 1 : k + 1 + num_steps]) for k in starts]
+    pairs = numpy_language_model.batches(np.asarray(tokens), batch_size, num_steps)
+    return [tuple(map(torch.as_tensor, pair)) for pair in pairs]
 
 
 def perplexity(model, tokens, first, batch_size=1, num_steps=256):
