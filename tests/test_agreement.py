@@ -12,6 +12,7 @@ from lstm_tutorial.__main__ import main
 from lstm_tutorial.data import banyan, load_banyan
 from lstm_tutorial.studies import agreement as study
 from lstm_tutorial.studies import ptb_ablation
+from lstm_tutorial.studies.rates import best_rate
 
 
 @pytest.fixture
@@ -49,10 +50,10 @@ def test_both_rows_have_about_as_many_parameters(mode):
 
 
 def test_the_best_rate_and_the_edge():
-    assert study.choose_rate({1: 40.0, 2: 39.0, 4: 41.0}) == (2, False)
-    assert study.choose_rate({1: 38.0, 2: 39.0, 4: 41.0}) == (1, True)
-    assert study.choose_rate({1: math.inf, 2: 39.0}) == (2, True)
-    assert study.choose_rate({1: math.inf, 2: math.inf}) == (1, True)
+    assert best_rate({1: 40.0, 2: 39.0, 4: 41.0}) == (2, False)
+    assert best_rate({1: 38.0, 2: 39.0, 4: 41.0}) == (1, True)
+    assert best_rate({1: math.inf, 2: 39.0}) == (2, True)
+    assert best_rate({1: math.inf, 2: math.inf}) == (1, True)
 
 
 # ---------------------------------------------------------------------------------------- one run

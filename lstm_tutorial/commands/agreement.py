@@ -8,6 +8,7 @@ from ..data import load_corpus
 from ..errors import UserError
 from ..spec import variants
 from ..studies import agreement as study
+from ..studies.rates import best_rate, valid_perplexity
 
 DESCRIPTION = """\
 Train an LSTM and a simple RNN on the generated Banyan treebank, in NumPy, and see how often each gets a verb
@@ -48,8 +49,8 @@ def run(args):
     corpus = load_corpus("banyan", size=mode)
     for row in rows:
         runs = study.tuning_runs(row, mode)
-        tried = {rate: study.valid_perplexity(study.perform(r, corpus)) for rate, r in runs.items()}
-        rate, at_edge = study.choose_rate(tried)
+        tried = {rate: valid_perplexity(study.perform(r, corpus)) for rate, r in runs.items()}
+        rate, at_edge = best_rate(tried)
         print(f"{row}: rate {rate:g}" + (", at the edge of what was tried." if at_edge else "."), flush=True)
     records = ledger.read(study.STUDY)
     rates = {row: study.chosen_rate(records, row, mode)[0] for row in rows}

@@ -17,6 +17,7 @@ from .. import declared, ledger
 from .. import numpy_language_model as lm
 from ..data import banyan
 from ..tables import Table
+from .rates import best_rate, valid_perplexity
 from .record import Outcome, Run, enter, numpy_threads, summary
 
 STUDY = "agreement"
@@ -72,17 +73,6 @@ def run_of(row, seed, mode, rate, selected_on=BY_VALID):
 def tuning_runs(row, mode):
     """The runs that choose the learning rate of a row: {rate: run}."""
     return {rate: run_of(row, TUNING_SEED, mode, rate, BY_GRID) for rate in GRID}
-
-
-def choose_rate(scores):
-    """The best rate of {rate: valid perplexity}, and whether it is at the edge of what was tried."""
-    best = min(scores, key=lambda rate: (scores[rate], rate))
-    return best, best in (min(scores), max(scores))
-
-
-def valid_perplexity(record):
-    """For the choice of a rate: infinite for a run that did not finish."""
-    return record["metrics"]["valid_perplexity"] if record["status"] == "finished" else math.inf
 
 
 # --- doing one -----------------------------------------------------------------------------------------
@@ -190,7 +180,7 @@ def chosen_rate(records, row, mode):
         if not found:
             return None, False
         scores[rate] = valid_perplexity(found[0])
-    return choose_rate(scores)
+    return best_rate(scores)
 
 
 def _matching(records, run, tuning=False):
