@@ -7,6 +7,7 @@ places on paper.
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.ticker import NullLocator
 
 from ..colours import OKABE_ITO, colour, ink, tint
 from ..picture import Picture
@@ -218,7 +219,7 @@ def mismeasured(errors, title=""):
     splits = list(next(iter(errors.values())))
     figure = Picture("", 7.4, 1.1 + 0.36 * len(errors))
     figure.suptitle(title, fontsize="large")
-    axes = figure.add_subplot(xlabel="off the right perplexity [%]")
+    axes = figure.add_subplot(xlabel="off the right perplexity [%] (log scale beyond ±2)")
     axes.axvline(0, color=GREY, linewidth=1)
     said = ["Dots, how far wrong measures are from the right perplexity, in per cent."]
     for k, (name, off) in enumerate(errors.items()):
@@ -227,6 +228,12 @@ def mismeasured(errors, title=""):
     for split, shade, marker, size in zip(splits, ("black", OKABE_ITO["orange"]), "oD", (7, 5)):
         places = [off[split] for off in errors.values()]
         axes.plot(places, range(len(errors)), marker, color=shade, markersize=size, label=split)
+    axes.set_xscale("symlog", linthresh=2, linscale=0.5)  # some are ten times as large as others
+    ticks = [-100, -50, -20, -10, -5, -2, 0, 2, 5, 10, 20, 50, 100]
+    axes.set_xticks(ticks, [f"{tick:+d}".replace("-", "−") if tick else "0" for tick in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+    reach = [x for off in errors.values() for x in off.values()]
+    axes.set_xlim(min(-6, 1.3 * min(reach)), max(6, 1.3 * max(reach)))
     axes.set_yticks(range(len(errors)), list(errors), fontsize=9)
     axes.set_ylim(len(errors) - 0.4, -0.6)
     figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=2)
