@@ -777,7 +777,8 @@ def test_results_beside_the_papers_figures(capsys):
         ledger.write(r)
     assert main(["results"]) == 0
     printed = capsys.readouterr().out
-    first, tuned, published = re.split(r"\n\n(?=Perplexity on)", printed.strip())
+    first, tuned, published, claims = re.split(r"\n\n(?=Perplexity on|What )", printed.strip())
+    assert "000.1" in claims
     table = table_of(first)
     assert table["lstm"] == {
         "row": "lstm",
