@@ -151,6 +151,8 @@ def _same(a, b):
         return len(a) == len(b) and all(map(_same, a, b))
     if isinstance(a, np.ndarray):
         return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+    if hasattr(a, "detach"):  # a tensor: torch is not imported here, part I does without it
+        return _same(a.detach().cpu().numpy(), b.detach().cpu().numpy())
     return True  # numbers and words cannot change, other things are not looked into
 
 

@@ -1,6 +1,5 @@
 """Chapter 06: steps and loops in torch, biases, two GRUs, and one cell in another library's order."""
 
-from copy import deepcopy
 from itertools import permutations
 from numbers import Real
 
@@ -29,21 +28,6 @@ def _differs(answer, wrong):
 
 def _is(answer, right):
     return near(np.asarray(answer.detach()), np.asarray(right.detach()), 1e-9)
-
-
-def _attempt(answer, *arguments):
-    """``attempt``, but it looks into tensors: ``c.mul_(f)`` would spoil what the chapter goes on with."""
-    before = deepcopy(arguments)
-    got = attempt(answer, *arguments)
-    same = all(map(_unchanged, arguments, before))
-    expect(same, "it changes its arguments in place (as a *= b does), and the chapter needs them again")
-    return got
-
-
-def _unchanged(a, b):
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-    return torch.equal(a, b)
 
 
 def _pair(got, what="(h, c)"):
@@ -88,7 +72,7 @@ def seed_step(answer):
     cell.load_state_dict(dict(zip(cell.state_dict(), (*stacks, b, torch.zeros_like(b)), strict=True)))
     h_due, c_due = cell(x, (h, c))
 
-    h_got, c_got = _pair(_attempt(answer, x, h, c, p))
+    h_got, c_got = _pair(attempt(answer, x, h, c, p))
     _tensor(h_got, (_B, _H), "h")
     _tensor(c_got, (_B, _H), "c")
     expect(_differs(h_got, c_due), "the pair is the wrong way round: h comes first, then c")
@@ -138,7 +122,7 @@ def fused_step(answer):
     cell.load_state_dict(dict(zip(cell.state_dict(), (W, R, b, torch.zeros_like(b)), strict=True)))
     h_due, c_due = cell(x, (h, c))
     with Products() as products:
-        got = _attempt(answer, x, h, c, W, R, b)
+        got = attempt(answer, x, h, c, W, R, b)
     h_got, c_got = _pair(got)
     _tensor(h_got, (_B, _H), "h")
     _tensor(c_got, (_B, _H), "c")
@@ -183,7 +167,7 @@ def hoisted(answer):
     layer.load_state_dict(dict(zip(layer.state_dict(), (W, R, b, torch.zeros_like(b)), strict=True)))
     y_due, (h_due, c_due) = layer(x, (h[None], c[None]))
     with Products() as products:
-        got = _attempt(answer, x, h, c, W, R, b)
+        got = attempt(answer, x, h, c, W, R, b)
     y, last = _pair(got, "y, (h, c)")
     expect(not isinstance(y, list), "y is a list of steps: torch.stack makes one tensor of it")
     _tensor(y, (_T, _B, _H), "y")
