@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from .commands import ablate, agreement, bench, compare, history, rerun, results
+from .commands import ablate, agreement, bench, compare, exchange, history, rerun, results
 from .data import cli as data
 from .errors import UserError
 
@@ -16,7 +16,7 @@ def main(arguments=None):
         "add --help.",
     )
     subparsers = parser.add_subparsers(required=True, metavar="command")
-    for command in (data, ablate, compare, agreement, history, results, rerun, bench):
+    for command in (data, ablate, compare, agreement, exchange, history, results, rerun, bench):
         command.add_parser(subparsers)
     args = parser.parse_args(arguments)
     try:

@@ -10,7 +10,9 @@ a cell state, from any initial state, whatever the gates read. With coupled gate
 average: the weights, that of c_0 included, sum to one. The GRU's output is such an average of its candidates:
 there c is y, z is n, and (i, f) is (1 − u, u) for ``gru``, (u, 1 − u) for ``gru_reset_before``.
 
-Everything here is read off a tape, as :func:`lstm_tutorial.numpy_lstm.forward` returns it.
+Everything here is read off a tape, as :func:`lstm_tutorial.numpy_lstm.forward` returns it. Where two readings
+differ in one word only, :func:`exchange` takes single parts of the sum from the other reading, and
+:func:`verb_margins` asks a language model for the verb then.
 
 Letters: T steps, B sequences, H units. Steps count from 1, and 0 stands for the initial state: the places t
 and j in an array are the t and j of the equations, and there are T + 1 of them.
@@ -18,9 +20,12 @@ and j in an array are the t and j of the equations, and there are T + 1 of them.
 Source: Levy, Lee, FitzGerald and Zettlemoyer 2018; seed 000. The term with c_0 is added here.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from . import numpy_lstm
+from .arrays import library
 
 
 def summands(tape):
@@ -93,6 +98,95 @@ def tapes_of(model, tokens, state=None):
         x, _, tape = numpy_lstm.forward(layer.spec, params, x, before)
         tapes.append(tape)
     return tapes
+
+
+# --- two readings, and parts of one in the other -----------------------------------------------------------
+
+PARTS = ("nothing", "z of the noun", "all z", "all w", "o", "everything")
+
+
+class Reading(NamedTuple):
+    """What a cell's output is made of after some step t: y_t = h(Σ_j w_j ⊙ z_j) ⊙ o_t.
+
+    w, z : (t + 1, B, H) weights and summands, those of c_0 first. o : (B, H). h : the squashing function's
+    name, as in a :class:`~lstm_tutorial.spec.CellSpec`.
+    """
+
+    w: np.ndarray
+    z: np.ndarray
+    o: np.ndarray
+    h: str
+
+    def y(self):
+        """(B, H): the output."""
+        c = (self.w * self.z).sum(0)
+        library(c).squash[self.h](c, c)
+        return c * self.o
+
+
+def reading_at(tape, t):
+    """The :class:`Reading` after step t, from 1. Raises ValueError for a cell that has no such output."""
+    if not tape.spec.has_cell:
+        raise ValueError(f"cell {tape.spec.name!r} has no cell state: its y is no h(c) ⊙ o.")
+    return Reading(weights_at(tape, t), summands(tape)[: t + 1], tape.o[t - 1], tape.spec.h)
+
+
+def exchange(one, other, place):
+    """{part: y (B, H)} for each of :data:`PARTS`: the output of ``one`` with that part taken from ``other``.
+
+    one, other : readings of B pairs of sentences of the same length. place : (B,) the step of the word in
+    which a pair differs, the ``noun``. Nothing is computed anew from an exchanged part: the other parts stay
+    as they were read, so the mixtures need be no states that the network could reach, and the effects of two
+    parts need not add up to that of both.
+    """
+    z_noun, b = one.z.copy(), np.arange(len(place))
+    z_noun[place, b] = other.z[place, b]
+    mixed = {
+        "nothing": one,
+        "z of the noun": one._replace(z=z_noun),
+        "all z": one._replace(z=other.z),
+        "all w": one._replace(w=other.w),
+        "o": one._replace(o=other.o),
+        "everything": other,
+    }
+    return {part: reading.y() for part, reading in mixed.items()}
+
+
+class Pair(NamedTuple):
+    """A beginning of a sentence, and the same with its subject noun in the other number.
+
+    words, swapped : ids, with <eos> in front. place : the step of the noun, counted from 1 at <eos>.
+    right, wrong : ids of a verb that agrees with the noun in ``words``, and of its other form.
+    """
+
+    words: tuple
+    swapped: tuple
+    place: int
+    right: int
+    wrong: int
+    attractors: int
+
+
+def verb_margins(read, W, b, pairs):
+    """{part: (N,)} for each of :data:`PARTS`: the log-odds of the right verb against the wrong one, in nats.
+
+    read : a function from ids (T, B) to the tape of the last layer. W, b : (V, H) and (V,), of the softmax;
+    log q[right] / q[wrong] is the difference of two scores. pairs : N of :class:`Pair`. Right is what agrees
+    with the noun as it stands: positive with "nothing" exchanged where the model knows the verb.
+    """
+    found = {part: np.empty(len(pairs)) for part in PARTS}
+    lengths = np.array([len(pair.words) for pair in pairs])
+    for T in np.unique(lengths):  # sentences of one length are read side by side
+        here = np.flatnonzero(lengths == T)
+        same = [pairs[k] for k in here]
+        one, other = (
+            reading_at(read(np.array([getattr(pair, which) for pair in same]).T), T)
+            for which in ("words", "swapped")
+        )
+        right, wrong = (np.array([getattr(pair, which) for pair in same]) for which in ("right", "wrong"))
+        for part, y in exchange(one, other, np.array([pair.place for pair in same])).items():
+            found[part][here] = (y * (W[right] - W[wrong])).sum(1) + b[right] - b[wrong]
+    return found
 
 
 def _parts(tape):

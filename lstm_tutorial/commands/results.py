@@ -4,7 +4,7 @@ from .. import ledger
 from ..claims import claims_table
 from ..errors import UserError
 from ..results import ablation_table
-from ..studies import agreement, history, lstm_vs_gru, ptb_ablation
+from ..studies import agreement, exchange, history, lstm_vs_gru, ptb_ablation
 
 
 def _ablation(records):
@@ -26,6 +26,11 @@ def _comparison(records):
 def _agreement(records):
     for mode, same in _by(records, lambda r: r["mode"]):
         yield agreement.results_table(same, mode)
+
+
+def _exchange(records):
+    for mode, same in _by(records, lambda r: r["mode"]):
+        yield exchange.results_table(same, mode)
 
 
 def _history(records):
@@ -51,6 +56,7 @@ STUDIES = {
     ptb_ablation.STUDY: (_ablation, "ablate", True),
     lstm_vs_gru.STUDY: (_comparison, "compare", True),
     agreement.STUDY: (_agreement, "agreement", False),
+    exchange.STUDY: (_exchange, "exchange", False),
     history.STUDY: (_history, "history", False),
 }
 

@@ -5,7 +5,7 @@
 """
 
 from .. import results
-from . import agreement, history, lstm_vs_gru, ptb_ablation
+from . import agreement, exchange, history, lstm_vs_gru, ptb_ablation
 
 
 def _ablation(records, *, data, mode, config, as_published=False):
@@ -19,6 +19,7 @@ def _ablation(records, *, data, mode, config, as_published=False):
 ROWS_FOR = {
     ptb_ablation.STUDY: _ablation,
     agreement.STUDY: agreement.reported,
+    exchange.STUDY: exchange.reported,
     history.STUDY: history.rows_of,
     lstm_vs_gru.STUDY: lstm_vs_gru.reported,
 }

@@ -1,0 +1,62 @@
+"""``exchange``: by which part of the weighted sum a subject's number reaches the verb, in NumPy."""
+
+import argparse
+
+from .. import ledger
+from .. import mode as modes
+from ..data import load_corpus
+from ..errors import UserError
+from ..spec import variants
+from ..studies import exchange as study
+
+DESCRIPTION = """\
+Train the LSTM and LSTM − SRNN on the generated Banyan treebank, in NumPy, let each read sentences with a
+subject in both numbers, exchange parts of one reading for those of the other, and see what the verb makes of
+it.
+
+  python -m lstm_tutorial exchange --mode smoke     seconds: does it run?
+  python -m lstm_tutorial exchange --seeds 0        one seed
+  python -m lstm_tutorial exchange --mode paper     five seeds on the larger text, as reported: some minutes
+
+Finished runs are in the ledger and are not done again: stop with Ctrl-C and give the command again to go on.
+"""
+
+
+def add_parser(subparsers):
+    """Add ``exchange`` to the commands."""
+    parser = subparsers.add_parser(
+        "exchange",
+        help="which part of the weighted sum carries a subject's number, in NumPy (chapter 09)",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    seeds = " ".join(map(str, study.SEEDS))
+    parser.add_argument("--variants", nargs="+", metavar="NAME", help=f"default: {' '.join(study.ROWS)}")
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help=f"default: {seeds}")
+    parser.add_argument(
+        "--mode", choices=modes.MODES, help="how much to compute; default: LSTM_TUTORIAL_MODE, or laptop"
+    )
+    parser.set_defaults(func=run)
+
+
+def run(args):
+    """Do the runs that were asked for, and print the table. Returns 0."""
+    rows, seeds, mode = _rows(args.variants), args.seeds or study.SEEDS, args.mode or modes.mode()
+    if min(seeds) < 0 or study.TUNING_SEED in seeds:
+        raise UserError(f"seeds are whole numbers from 0, but for {study.TUNING_SEED}, the pilot's.")
+    corpus = load_corpus("banyan", size=mode)
+    for seed in seeds:
+        for row in rows:
+            study.perform(study.run_of(row, seed, mode), corpus)
+    print()
+    print(study.results_table(ledger.read(study.STUDY), mode))
+    return 0
+
+
+def _rows(names):
+    rows = []
+    for name in names or study.ROWS:
+        if name not in variants or variants.key(name) not in study.ROWS:
+            raise UserError(f"the study has the cells {', '.join(study.ROWS)}, and not {name!r}.")
+        rows.append(variants.key(name))
+    return rows
