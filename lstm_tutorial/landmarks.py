@@ -17,6 +17,7 @@ from .language_model import unigram_perplexity
 USUAL_RATIO = (0.92, 0.99)
 
 ZAREMBA = "Zaremba, Sutskever and Vinyals 2014"
+TUTORIAL = "docstring of TensorFlow's tutorial"
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,15 @@ LANDMARKS = (
     Landmark("Kneser–Ney, n = 3", 161.38, 150.59, "counted", counted=True, n=3),
     Landmark("Kneser–Ney, n = 5", 151.29, 143.38, "counted", counted=True, n=5),
     Landmark("LSTM small, no dropout", 120.7, 114.5, ZAREMBA),
+    Landmark("LSTM small, 13 epochs", 121.4, 115.9, TUTORIAL),
     Landmark("LSTM medium, dropout", 86.2, 82.7, ZAREMBA),
+    Landmark("LSTM medium, 39 epochs", 86.2, 82.1, TUTORIAL),
     Landmark("LSTM large, dropout", 82.2, 78.4, ZAREMBA),
+    Landmark("LSTM large, 55 epochs", 82.6, 78.3, TUTORIAL),
     Landmark("2 × 650, tied softmax", None, 75.96, "README of pytorch/examples"),
     Landmark("tuned LSTM, 24 M", 60.9, 58.3, "Melis, Dyer and Blunsom 2018"),
     Landmark("AWD-LSTM, 24 M", 60.0, 57.3, "Merity, Keskar and Socher 2018"),
+    Landmark("Mogrifier LSTM, 24 M", 51.4, 50.1, "Melis, Kočiský and Blunsom 2020"),
 )
 
 

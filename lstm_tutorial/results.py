@@ -9,6 +9,7 @@ from scipy import stats
 
 from . import declared
 from .studies import ptb_ablation as study
+from .studies.rates import valid_perplexity
 from .tables import Table
 
 NOT_RUN = "not run"
@@ -128,11 +129,6 @@ def _tried(scores):
         return NOT_RUN if score is None else "failed" if score == math.inf else f"{score:.1f}"
 
     return " · ".join(f"{rate:g}: {end(scores[rate])}" for rate in sorted(scores))
-
-
-def valid_perplexity(record):
-    """For the choice of a rate: infinite for a run that did not finish."""
-    return record["metrics"]["valid_perplexity"] if record["status"] == "finished" else math.inf
 
 
 def ablation_table(

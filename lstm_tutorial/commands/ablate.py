@@ -9,9 +9,10 @@ from .. import mode as modes
 from ..data import load_corpus
 from ..engines import ENGINES, choose
 from ..errors import UserError
-from ..results import ablation_table, valid_perplexity
+from ..results import ablation_table
 from ..spec import variants
 from ..studies import ptb_ablation as study
+from ..studies.rates import valid_perplexity
 from ..studies.runner import perform
 from .arguments import at_least, device_of, positive
 

@@ -3,7 +3,7 @@
 from .. import ledger
 from ..claims import claims_table
 from ..errors import UserError
-from ..results import ablation_table
+from ..results import ablation_table, tuning_table
 from ..studies import agreement, exchange, history, lstm_vs_gru, ptb_ablation
 
 
@@ -12,9 +12,13 @@ def _ablation(records):
     for (data, mode, config), same in _by(records, _where):
         where = dict(data=data, mode=mode, config=config)
         yield ablation_table(same, **where)
+        yield tuning_table(same, **where)
         yield ablation_table(same, **where, rates="tuned")
         if mode == "paper":
             yield ablation_table(same, **where, as_published=True)
+            yield ablation_table(same, **where, rates="tuned", equal_parameters=True)
+        if config == "small":
+            yield ablation_table(same, **where, epochs=13)
 
 
 def _comparison(records):

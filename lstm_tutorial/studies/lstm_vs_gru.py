@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from .. import declared, ledger
 from ..results import NOT_RUN, mean_and_spread
-from ..spec import variants
 from ..tables import Table
 from .rates import best_rate, scores_of, valid_perplexity
 from .record import Run
+from .sizes import closest_width, parameter_count, vocabulary_behind
 
 STUDY = "lstm-vs-gru"
 SEEDS = declared.study(STUDY).seeds
@@ -120,19 +120,11 @@ def vocabulary_size(corpus, config):
     return len(corpus.first_sentences(**part).vocabulary)
 
 
-def parameter_count(variant, hidden_size, words, num_layers=2):
-    """Parameters of a LanguageModel whose embedding is as wide as its layers."""
-    cell = variants[variant].parameter_count(hidden_size, hidden_size)
-    return 2 * words * hidden_size + words + num_layers * cell
-
-
 def equal_parameters(row, config, words):
-    """The number of units with which a row's model comes closest in size to the row it is compared with."""
-    hidden = CONFIGS[config]["hidden_size"]
-    wanted = parameter_count(ROWS[row.as_many_parameters_as].variant, hidden, words)
-    return min(
-        range(hidden // 2, 2 * hidden), key=lambda h: abs(parameter_count(row.variant, h, words) - wanted)
-    )
+    """The hidden size that brings a row's model closest to that of the row it is compared with."""
+    hidden, layers = CONFIGS[config]["hidden_size"], CONFIGS[config]["num_layers"]
+    target = parameter_count(ROWS[row.as_many_parameters_as].variant, hidden, words, layers)
+    return closest_width(row.variant, target, words, layers)
 
 
 def run_of(name, seed, mode, config, words, rate=SEED_RATE, selected_on=BY_SEED):
@@ -181,10 +173,8 @@ def _records_of(records, name, mode, config, data):
     """All records of a row, whatever their seed and rate, by seed."""
 
     def wanted(record):
-        s = record["settings"]
-        cells = s["num_layers"] * variants[record["variant"]].parameter_count(*[s["hidden_size"]] * 2)
-        words = (record["parameters"] - cells) // (2 * s["hidden_size"] + 1)  # used where sizes are matched
-        return settings(name, config, words, s["learning_rate"])
+        words = vocabulary_behind(record["variant"], record)  # of use where sizes are matched
+        return settings(name, config, words, record["settings"]["learning_rate"])
 
     return sorted(
         (

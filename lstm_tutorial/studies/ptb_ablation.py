@@ -4,11 +4,12 @@ The study is data: its rows, its configurations, what was published. :func:`run_
 """
 
 import math
-from bisect import bisect_left
 from dataclasses import replace
 
 from ..spec import variants
+from .rates import best_rate, scores_of
 from .record import Run
+from .sizes import closest_width, parameter_count, vocabulary_behind
 
 STUDY = "ptb-ablation"
 
@@ -105,34 +106,19 @@ def published_run(variant, seed, mode, config, **options):
     return run_of(variant, seed, mode, config, **options, **AS_PUBLISHED[variant])
 
 
-def parameter_count(variant, hidden_size, vocabulary_size, num_layers=2):
-    """How many numbers a whole model learns, H = D = hidden_size: embedding VH, the cells, softmax HV + V."""
-    cell = variants[variant].parameter_count(hidden_size, hidden_size)
-    return (2 * hidden_size + 1) * vocabulary_size + num_layers * cell
-
-
 def equal_width(variant, config, vocabulary_size, baseline="lstm"):
-    """The hidden size H that brings a row's whole model closest to the baseline's at the configuration's own.
-
-    Embedding and softmax grow with H too. Of two that are equally close it is the smaller.
-    """
-    base, layers = CONFIGS[config]["hidden_size"], CONFIGS[config]["num_layers"]
-    target = parameter_count(baseline, base, vocabulary_size, layers)
-
-    def size(H):
-        return parameter_count(variant, H, vocabulary_size, layers)
-
-    widths = range(1, target // (2 * vocabulary_size) + 1)  # wider, the embedding alone would be too large
-    first = bisect_left(widths, target, key=size)
-    return min(widths[max(first - 1, 0) : first + 1], key=lambda H: abs(size(H) - target))
+    """The hidden size with which a row's whole model is closest in size to the baseline's."""
+    hidden, layers = CONFIGS[config]["hidden_size"], CONFIGS[config]["num_layers"]
+    target = parameter_count(baseline, hidden, vocabulary_size, layers)
+    return closest_width(variant, target, vocabulary_size, layers)
 
 
 def has_equal_width(record):
     """Whether a run has the hidden size of :func:`equal_width`, for the vocabulary that its size implies."""
-    s = record["settings"]
-    H, layers = s["hidden_size"], 1 if s["layers_tied"] else s["num_layers"]
-    cells = layers * spec_of(record).parameter_count(H, H)
-    return H == equal_width(record["variant"], s["config"], (record["parameters"] - cells) // (2 * H + 1))
+    words = vocabulary_behind(spec_of(record), record)
+    return record["settings"]["hidden_size"] == equal_width(
+        record["variant"], record["settings"]["config"], words
+    )
 
 
 def grid(variant, config):
@@ -157,32 +143,20 @@ def choose_rate(variant, mode, config, valid_perplexity):
     finish), or to None if it has not been run. Returns (rate, at_edge); (None, False) if a run is missing.
     """
 
-    def tried(rates, epochs):
-        return {r: valid_perplexity(tuning_run(variant, r, mode, config, epochs)) for r in rates}
+    def score(rate, epochs=TUNING_EPOCHS):
+        return valid_perplexity(tuning_run(variant, rate, mode, config, epochs))
 
-    rates = grid(variant, config)
-    scores = tried(rates, TUNING_EPOCHS)
-    if None in scores.values():
+    scores = scores_of(grid(variant, config), score)
+    if scores is None:
         return None, False
-    best = _best(scores)
-    if best in (rates[0], rates[-1]):  # one step more, by the ratio of the grid at that end
-        further = rates[0] ** 2 / rates[1] if best == rates[0] else rates[-1] ** 2 / rates[-2]
-        scores |= tried([float(f"{further:.3g}")], TUNING_EPOCHS)
-        if None in scores.values():
-            return None, False
-        best = _best(scores)
+    best, _ = best_rate(scores)
     close = [rate for rate in scores if scores[rate] <= CLOSE * scores[best] < math.inf]
     if len(close) > 1:
-        finals = tried(close, None)
+        finals = {rate: score(rate, None) for rate in close}
         if None in finals.values():
             return None, False
-        best = _best(finals)
+        best, _ = best_rate(finals)
     return best, best in (min(scores), max(scores))
-
-
-def _best(scores):
-    """The rate with the lowest score; where no rate finished, the lowest rate, which is at the edge."""
-    return min(scores, key=lambda rate: (scores[rate], rate))
 
 
 def spec_of(record):
