@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from lstm_tutorial import numpy_lstm, variants
 from lstm_tutorial.colours import colour
 from lstm_tutorial.gradient_check import draw_problem
-from lstm_tutorial.plots.weights import by_attractors, memories, origins, weighted_sum
+from lstm_tutorial.plots.weights import by_attractors, exchanges, memories, origins, weighted_sum
 from lstm_tutorial.weighted_sum import contributions_at, effective_memory, weights
 
 T, B, H = 6, 3, 5
@@ -129,6 +129,30 @@ def test_lines_over_attractors():
         by_attractors({k: [1.0] for k in "abcd"}, y="weight")
 
 
+SHARES = {
+    "no attractor": {
+        "lstm": {"all z": [0.1, 0.2], "o": [0.5, 0.6]},
+        "no_srnn": {"all z": [0.9], "o": [-0.1]},
+    },
+    "1 to 5": {"lstm": {"all z": [0.0, 0.3], "o": [1.0, 1.1]}, "no_srnn": {"all z": [], "o": []}},
+}
+
+
+def test_every_seed_is_a_dot_over_its_exchange():
+    figure = exchanges(SHARES, title="Exchanges")
+    for panel, rows in zip(figure.axes, SHARES.values(), strict=True):
+        for row, parts in rows.items():
+            dots = [line for line in panel.lines if line.get_gid() == row]
+            assert [list(line.get_ydata()) for line in dots] == list(parts.values())
+            for place, line in enumerate(dots):
+                assert all(abs(x - place) < 0.5 for x in line.get_xdata())
+        assert [tick.get_text() for tick in panel.get_xticklabels()] == ["all z", "o"]
+    assert "no attractor, lstm: all z 0.10, 0.20; o 0.50, 0.60." in figure.alt
+    assert "1 to 5, no_srnn: all z not run; o not run." in figure.alt
+    with pytest.raises(ValueError, match="3 rows, not for 4"):
+        exchanges({"p": {k: {"o": [1.0]} for k in "abcd"}})
+
+
 @pytest.mark.parametrize(
     "picture",
     [
@@ -136,8 +160,9 @@ def test_lines_over_attractors():
         lambda: origins(run(), WORDS, title="all units"),
         lambda: memories({"lstm": [1.0, 8.0]}, {"lstm": [2.0, 2.0]}, limit=100, title="memories"),
         lambda: by_attractors({"lstm": [0.9, 0.1]}, y="weight", title="lines"),
+        lambda: exchanges(SHARES, title="exchanges"),
     ],
-    ids=["sum", "origins", "memories", "lines"],
+    ids=["sum", "origins", "memories", "lines", "exchanges"],
 )
 def test_no_words_cover_each_other(picture):
     assert not overlapping(picture())

@@ -163,3 +163,41 @@ def by_attractors(curves, *, y, title="", limits=(-0.03, 1.03)):
     figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=4, handlelength=3)
     figure.alt = " ".join(said)
     return figure
+
+
+def exchanges(shares, *, title=""):
+    """What an exchange of parts takes along of the verb's log-odds, a dot for every seed. A Picture.
+
+    shares : {panel: {row: {part: [share, …]}}}, one share a seed; 1 is the change where all is exchanged.
+    Raises ValueError for more than three rows.
+    """
+    figure = Picture("", 7.2, 3.9)
+    figure.suptitle(title)
+    said = ["Dots, one a seed: the share of the verb's log-odds that goes with a part of the sum."]
+    common = None
+    for k, (panel, rows) in enumerate(shares.items()):
+        if len(rows) > len(LINES):
+            raise ValueError(f"there are colours for {len(LINES)} rows, not for {len(rows)}.")
+        axes = common = figure.add_subplot(1, len(shares), k + 1, title=panel, sharey=common)
+        for level in (0, 1):
+            axes.axhline(level, color=GREY, linestyle="--", linewidth=1)
+        for n, ((row, parts), shade, marker) in enumerate(zip(rows.items(), LINES, "os^")):
+            for place, values in enumerate(parts.values()):
+                at = place + 0.3 * (n - (len(rows) - 1) / 2)
+                spread = at + 0.025 * (np.arange(len(values)) - (len(values) - 1) / 2)
+                axes.plot(
+                    spread, values, marker, color=shade, markersize=5, alpha=0.75, gid=row,
+                    label=row if k == place == 0 else None,
+                )  # fmt: skip
+            said.append(f"{panel}, {row}: {'; '.join(_dots_said(*item) for item in parts.items())}.")
+        axes.set_xticks(range(len(parts)), list(parts))
+        axes.set_xlim(-0.5, len(parts) - 0.5)
+        axes.tick_params(axis="x", labelsize=9)
+    figure.axes[0].set_ylabel("share of the verb's log-odds")
+    figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=3)
+    figure.alt = " ".join(said)
+    return figure
+
+
+def _dots_said(part, values):
+    return f"{part} " + (", ".join(f"{v:.2f}" for v in values) if len(values) else "not run")
