@@ -28,13 +28,6 @@ SEED_000 = {
 LEVY_MEDIUM = {"lstm": 83.9, "no_srnn": 80.5, "no_srnn_out": 81.6, "srnn": 140.9}
 LEVY_LARGE = {"lstm": 78.8, "no_srnn": 76.0, "no_srnn_out": 78.5, "srnn": 126.1}
 
-# The small configuration's LSTM after the 13 epochs it was made for; seed 000 stopped after 4, before decay.
-# Zaremba et al. 2014, and the docstring of the TensorFlow tutorial that follows them.
-SMALL_13_EPOCHS = {
-    "Zaremba et al. 2014": {"valid": 120.7, "test": 114.5},
-    "TensorFlow tutorial": {"valid": 121.4, "test": 115.9},
-}
-
 _COMMON = {"num_layers": 2, "batch_size": 20, "learning_rate": 1.0}
 CONFIGS = {
     "small": _COMMON
