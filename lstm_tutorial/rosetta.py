@@ -13,8 +13,8 @@ r u n (GRU), whatever the library calls them. Single layer, single direction; Nu
 
 Sources: the documentation and reference code of PyTorch, Keras and ONNX, against which the tests run (Keras's
 and ONNX's where they are installed); NVIDIA's reference of cuDNN, ``cudnnGetRNNWeightParams``; documentation
-and plain code of haste and FlashRNN. These three are made for GPUs: their converters follow what is written there,
-the tests repeat it in NumPy, and none of it has been run against the libraries themselves.
+and plain code of haste and FlashRNN. These three are made for GPUs: their converters follow what is written
+there, the tests repeat it in NumPy, and none of it has been run against the libraries themselves.
 """
 
 from dataclasses import dataclass, replace

@@ -10,6 +10,7 @@ RUNS = {
     "ptb-ablation": ["ablate", "--corpus", "banyan", "--variants", "no_srnn", "--threads", "1"],
     "lstm-vs-gru": ["compare", "--corpus", "banyan", "--rows", "lstm, leak", "--threads", "1"],
     "agreement": ["agreement", "--variants", "srnn", "--seeds", "0"],
+    "exchange": ["exchange", "--variants", "lstm", "--seeds", "0"],
     "history": ["history", "--tasks", "timed-spikes", "--seeds", "0"],
 }
 

@@ -5,10 +5,9 @@ import argparse
 from .. import ledger
 from .. import mode as modes
 from ..data import load_corpus
-from ..errors import UserError
-from ..spec import variants
 from ..studies import agreement as study
 from ..studies.rates import best_rate, valid_perplexity
+from .arguments import cells_among, seeds_among
 
 DESCRIPTION = """\
 Train an LSTM and a simple RNN on the generated Banyan treebank, in NumPy, and see how often each gets a verb
@@ -43,9 +42,8 @@ def add_parser(subparsers):
 
 def run(args):
     """Do the runs that were asked for, and print the table. Returns 0."""
-    rows, seeds, mode = _rows(args.variants), args.seeds or study.SEEDS, args.mode or modes.mode()
-    if min(seeds) < 0 or study.TUNING_SEED in seeds:
-        raise UserError(f"seeds are whole numbers from 0, but for {study.TUNING_SEED}, which chooses rates.")
+    rows, mode = cells_among(args.variants, study.ROWS), args.mode or modes.mode()
+    seeds = seeds_among(args.seeds, study.SEEDS, study.TUNING_SEED)
     corpus = load_corpus("banyan", size=mode)
     for row in rows:
         runs = study.tuning_runs(row, mode)
@@ -60,12 +58,3 @@ def run(args):
     print()
     print(study.results_table(ledger.read(study.STUDY), mode))
     return 0
-
-
-def _rows(names):
-    rows = []
-    for name in names or study.ROWS:
-        if name not in variants or variants.key(name) not in study.ROWS:
-            raise UserError(f"the study has the cells {', '.join(study.ROWS)}, and not {name!r}.")
-        rows.append(variants.key(name))
-    return rows

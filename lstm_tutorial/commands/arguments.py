@@ -6,6 +6,7 @@ import math
 import torch
 
 from ..errors import UserError
+from ..spec import variants
 
 
 def device_of(name):
@@ -38,3 +39,20 @@ def positive(text):
     if not (0 < value < math.inf):
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return value
+
+
+def cells_among(names, rows):
+    """The canonical keys of cells that were asked for, all ``rows`` if none was. UserError for any other."""
+    found = []
+    for name in names or rows:
+        if name not in variants or variants.key(name) not in rows:
+            raise UserError(f"the study has the cells {', '.join(rows)}, and not {name!r}.")
+        found.append(variants.key(name))
+    return found
+
+
+def seeds_among(seeds, default, tuning_seed):
+    """The seeds that were asked for, or the default. UserError for one that is negative or chooses rates."""
+    if seeds and (min(seeds) < 0 or tuning_seed in seeds):
+        raise UserError(f"seeds are whole numbers from 0, but for {tuning_seed}, which is never reported.")
+    return seeds or default

@@ -5,9 +5,8 @@ import argparse
 from .. import ledger
 from .. import mode as modes
 from ..data import load_corpus
-from ..errors import UserError
-from ..spec import variants
 from ..studies import exchange as study
+from .arguments import cells_among, seeds_among
 
 DESCRIPTION = """\
 Train the LSTM and LSTM − SRNN on the generated Banyan treebank, in NumPy, let each read sentences with a
@@ -41,9 +40,8 @@ def add_parser(subparsers):
 
 def run(args):
     """Do the runs that were asked for, and print the table. Returns 0."""
-    rows, seeds, mode = _rows(args.variants), args.seeds or study.SEEDS, args.mode or modes.mode()
-    if min(seeds) < 0 or study.TUNING_SEED in seeds:
-        raise UserError(f"seeds are whole numbers from 0, but for {study.TUNING_SEED}, the pilot's.")
+    rows, mode = cells_among(args.variants, study.ROWS), args.mode or modes.mode()
+    seeds = seeds_among(args.seeds, study.SEEDS, study.TUNING_SEED)
     corpus = load_corpus("banyan", size=mode)
     for seed in seeds:
         for row in rows:
@@ -51,12 +49,3 @@ def run(args):
     print()
     print(study.results_table(ledger.read(study.STUDY), mode))
     return 0
-
-
-def _rows(names):
-    rows = []
-    for name in names or study.ROWS:
-        if name not in variants or variants.key(name) not in study.ROWS:
-            raise UserError(f"the study has the cells {', '.join(study.ROWS)}, and not {name!r}.")
-        rows.append(variants.key(name))
-    return rows

@@ -8,7 +8,7 @@ import torch
 from .. import ledger
 from ..data import load_corpus
 from ..errors import UserError
-from ..studies import agreement, history, lstm_vs_gru, ptb_ablation
+from ..studies import agreement, exchange, history, lstm_vs_gru, ptb_ablation
 from ..studies.record import Run
 from ..studies.runner import ProgressBar
 from ..tables import Table
@@ -65,9 +65,14 @@ def _language_model(record, device):
         )
 
 
-def _agreement(record, device):
-    names = ("study", "variant", "seed", "mode", "settings")
-    return agreement.train(Run(*map(record.get, names)), _corpus_of(record), record["run_id"])
+def _in_numpy(study):
+    """Studies that train a language model in NumPy."""
+
+    def again(record, device):
+        names = ("study", "variant", "seed", "mode", "settings")
+        return study.train(Run(*map(record.get, names)), _corpus_of(record), record["run_id"])
+
+    return again
 
 
 def _history(record, device):
@@ -77,7 +82,8 @@ def _history(record, device):
 AGAIN = {
     ptb_ablation.STUDY: _language_model,
     lstm_vs_gru.STUDY: _language_model,
-    agreement.STUDY: _agreement,
+    agreement.STUDY: _in_numpy(agreement),
+    exchange.STUDY: _in_numpy(exchange),
     history.STUDY: _history,
 }
 

@@ -18,7 +18,7 @@ from .. import numpy_language_model as lm
 from ..data import banyan
 from ..tables import Table
 from .rates import best_rate, valid_perplexity
-from .record import Outcome, Run, enter, numpy_threads, summary
+from .record import Outcome, Run, once, say_at_once
 
 STUDY = "agreement"
 ROWS = ("lstm", "srnn")
@@ -78,21 +78,13 @@ def tuning_runs(row, mode):
 # --- doing one -----------------------------------------------------------------------------------------
 
 
-def _say(line):
-    print(line, flush=True)
-
-
-def perform(run, corpus, say=_say):
+def perform(run, corpus, say=say_at_once):
     """The ledger's record of a run: read, or run from the start. A run takes a minute or two."""
     label = f"{run.variant}, rate {run.settings['learning_rate']:g}, seed {run.seed}"
-    done = ledger.find(run.study, run.id_on(corpus))
-    if done is None:
-        done = enter(run, corpus, train(run, corpus, label, say), threads=numpy_threads())
-    say(f"{label}: {summary(done)}.")
-    return done
+    return once(run, corpus, train, label, say)
 
 
-def train(run, corpus, label="", say=_say):
+def train(run, corpus, label="", say=say_at_once):
     """Train and measure one model; the random numbers depend on ``run.seed`` alone. Returns an Outcome."""
     s, spec, started = run.settings, run.variant, time.monotonic()
     V = len(corpus.vocabulary)

@@ -22,7 +22,7 @@ from .. import numpy_language_model as lm
 from ..data import banyan, lexicon
 from ..tables import Table
 from ..weighted_sum import Pair, verb_margins
-from .record import Outcome, Run, enter, numpy_threads, summary
+from .record import Outcome, Run, once, say_at_once
 
 STUDY = "exchange"
 ROWS = ("lstm", "no_srnn")
@@ -94,21 +94,13 @@ def run_of(row, seed, mode):
 # --- doing one -----------------------------------------------------------------------------------------
 
 
-def _say(line):
-    print(line, flush=True)
-
-
-def perform(run, corpus, say=_say):
+def perform(run, corpus, say=say_at_once):
     """The ledger's record of a run: read, or run from the start. A run takes about half a minute."""
     label = f"{run.variant}, seed {run.seed}"
-    done = ledger.find(run.study, run.id_on(corpus))
-    if done is None:
-        done = enter(run, corpus, train(run, corpus, label, say), threads=numpy_threads())
-    say(f"{label}: {summary(done)}.")
-    return done
+    return once(run, corpus, train, label, say)
 
 
-def train(run, corpus, label="", say=_say):
+def train(run, corpus, label="", say=say_at_once):
     """Train one model and exchange its parts; the random numbers depend on ``run.seed`` alone."""
     s, spec, started = run.settings, run.variant, time.monotonic()
     V = len(corpus.vocabulary)

@@ -63,6 +63,20 @@ def enter(run, data, outcome, device="cpu", threads=None):
     return record
 
 
+def say_at_once(line):
+    """print, not held back where the output is a file."""
+    print(line, flush=True)
+
+
+def once(run, data, train, label, say=say_at_once):
+    """The ledger's record of a run: read, or made by ``train(run, data, label, say)`` → :class:`Outcome`."""
+    done = ledger.find(run.study, run.id_on(data))
+    if done is None:
+        done = enter(run, data, train(run, data, label, say), threads=numpy_threads())
+    say(f"{label}: {summary(done)}.")
+    return done
+
+
 def summary(record):
     """One phrase: how a run ended."""
     m, measure = record["metrics"], "perplexity"
