@@ -223,7 +223,7 @@ def clean_notebook():
     )
     nb = new_notebook(
         cells=[
-            new_markdown_cell("# 06 · What is one?", id="open", metadata=slide(tags=["card-open"])),
+            new_markdown_cell("# 99 · What is one?", id="open", metadata=slide(tags=["card-open"])),
             new_code_cell("import math", id="import", execution_count=1, metadata=slide()),
             new_code_cell(
                 "print(round(math.pi, 4))",
@@ -253,13 +253,13 @@ def clean_notebook():
                 metadata=slide(tags=["nbval-ignore-output"]),
                 outputs=[new_output("execute_result", data={"text/plain": "interactive"}, execution_count=5)],
             ),
-            new_markdown_cell("### Exercise 06.1 · One · ●○○ · 1 minute", id="task", metadata=slide()),
+            new_markdown_cell("### Exercise 99.1 · One · ●○○ · 1 minute", id="task", metadata=slide()),
             new_code_cell(
-                'one = None\none = check("06.1", one)',
+                'one = None\none = check("99.1", one)',
                 id="stub",
                 execution_count=6,
                 metadata=slide(tags=["exercise"]),
-                outputs=[new_output("stream", name="stdout", text="Exercise 06.1: not solved yet.\n")],
+                outputs=[new_output("stream", name="stdout", text="Exercise 99.1: not solved yet.\n")],
             ),
             new_markdown_cell(
                 "<details><summary>Solution</summary>\n\n```python\none = 1\n```\n\n</details>",
@@ -310,7 +310,7 @@ def html(key, text):
 
 def too_few_exercises(nb):
     for c in nb.cells:
-        c.source = c.source.replace("06", "03")
+        c.source = c.source.replace("99", "03")
     record(nb)
 
 
@@ -368,31 +368,31 @@ FAULTS = {
     "exercise without its tag": (retag("stub"), "is not tagged exercise"),
     "exercise that checks nothing": (retag("pi", "exercise"), "checks none"),
     "exercise whose answer is dropped": (
-        source("stub", 'one = None\ncheck("06.1", one)'),
-        'does not end with name = check("06.1", name)',
+        source("stub", 'one = None\ncheck("99.1", one)'),
+        'does not end with name = check("99.1", name)',
     ),
     "exercise that goes on": (
-        source("stub", 'one = None\none = check("06.1", one)\ntwo = one + one'),
+        source("stub", 'one = None\none = check("99.1", one)\ntwo = one + one'),
         "does not end with",
     ),
     "exercise under another name": (
-        source("stub", 'one = None\none = check("06.1", two)'),
+        source("stub", 'one = None\none = check("99.1", two)'),
         "does not end with",
     ),
     "exercise without a task": (change("task", lambda c: c.update(source="Solve this.")), "with the heading"),
     "task of another exercise": (
-        change("task", lambda c: c.update(source=c.source.replace("06.1", "06.2"))),
-        "with the heading ### Exercise 06.1 · ",
+        change("task", lambda c: c.update(source=c.source.replace("99.1", "99.2"))),
+        "with the heading ### Exercise 99.1 · ",
     ),
     "exercise without a solution": (
         change("solution", lambda c: c.update(source="<details><summary>Hint</summary>One.</details>")),
         "the folded solution",
     ),
     "exercise with another number": (
-        lambda nb: [c.update(source=c.source.replace("06.1", "06.2")) for c in nb.cells] and record(nb),
-        "which should be ['06.1']",
+        lambda nb: [c.update(source=c.source.replace("99.1", "99.2")) for c in nb.cells] and record(nb),
+        "which should be ['99.1']",
     ),
-    "part I with one exercise": (too_few_exercises, "has at least 4"),
+    "chapter with one exercise": (too_few_exercises, "has at least 4"),
     "widget without a static twin": (source("plot", "plot(figure)"), "no cell before it shows a picture"),
     "widget whose output is compared": (retag("widget"), "has a widget and is not tagged"),
     "unchecked": (source("time", "seconds = clock()\nseconds"), "asserts nothing"),
