@@ -16,7 +16,6 @@ from .record import Run
 from .sizes import closest_width, parameter_count, vocabulary_behind
 
 STUDY = "lstm-vs-gru"
-SEEDS = declared.study(STUDY).seeds
 FULL_WIDE, FULL_HIDDEN = 5000, 650
 
 # What the author reports for the full size: valid and test perplexity, by his own measure.
