@@ -92,7 +92,9 @@ def learning_rate(settings, epoch):
     return settings["learning_rate"] * settings["lr_decay"] ** max(epoch + 1 - settings["max_epoch"], 0)
 
 
-def train(corpus, spec, settings, seed, engine="auto", device="cpu", checkpoint=None, progress=None):
+def train(
+    corpus, spec, settings, seed, engine="auto", device="cpu", checkpoint=None, begun=None, progress=None
+):
     """Train one model and measure it.
 
     Parameters
@@ -100,6 +102,8 @@ def train(corpus, spec, settings, seed, engine="auto", device="cpu", checkpoint=
     corpus : a :class:`lstm_tutorial.data.Corpus`. spec : the cell. seed : of the initial weights and dropout.
     settings : dict of all hyper-parameters, see ``studies.ptb_ablation`` and ``studies.lstm_vs_gru``.
     checkpoint : path of a file to resume from and to write to; None for a run that cannot be resumed.
+    begun : path of a checkpoint to go on from where ``checkpoint`` does not exist yet: of the same run over
+        fewer epochs, which is the beginning of this one.
     progress : called as ``progress(epoch, step, steps, mean_loss)`` after every step, or None.
 
     Returns an :class:`Outcome`. The global random state of torch is left as it was.
@@ -112,7 +116,7 @@ def train(corpus, spec, settings, seed, engine="auto", device="cpu", checkpoint=
             torch.cuda.manual_seed(seed)
         model = build_model(spec, settings, len(text.corpus.vocabulary), engine)
         initialise(model, settings, seed).to(device)
-        run = _Run(model, text, settings, seed, device, checkpoint)
+        run = _Run(model, text, settings, seed, device, checkpoint, begun)
         while run.status is None and run.at["epoch"] < settings["max_max_epoch"]:
             run.train_epoch(progress)
             if run.status is None:
@@ -129,7 +133,7 @@ class _Run:
     the state of the random generators. ``status`` is None until the run is over.
     """
 
-    def __init__(self, model, text, settings, seed, device, checkpoint):
+    def __init__(self, model, text, settings, seed, device, checkpoint, begun):
         self.model, self.text, self.settings, self.seed = model, text, settings, seed
         self.device = device
         self.optimiser = make_optimiser(model, settings)
@@ -138,7 +142,9 @@ class _Run:
         self.curves = {"learning_rate": [], "train_loss": []}
         self.state = self.status = None
         if self.path is not None and self.path.exists():
-            self.restore()
+            self.restore(self.path)
+        elif begun is not None:
+            self.restore(begun)
         self.before = self.at["seconds"]
         self.started = self.saved = time.monotonic()
 
@@ -218,10 +224,10 @@ class _Run:
         with ledger.whole_or_nothing(self.path) as file:
             torch.save(content, file)
 
-    def restore(self):
-        """Go on from the checkpoint. Raises UserError if it is damaged."""
+    def restore(self, path):
+        """Go on from a checkpoint. Raises UserError if it is damaged."""
         try:
-            content = torch.load(self.path, map_location=self.device, weights_only=True)
+            content = torch.load(path, map_location=self.device, weights_only=True)
             with torch.no_grad():
                 for name, p in self.model.named_parameters():
                     p.copy_(content["model"][name])
@@ -231,7 +237,7 @@ class _Run:
             torch.set_rng_state(content["rng"].cpu())
         except (OSError, RuntimeError, EOFError, LookupError, TypeError, pickle.UnpicklingError) as problem:
             raise UserError(
-                f"{self.path} is damaged: delete it, and the run starts again from the beginning."
+                f"{path} is damaged: delete it, and the run starts again from the beginning."
             ) from problem
         if self.device.type == "cuda" and content["cuda_rng"] is not None:
             torch.cuda.set_rng_state(content["cuda_rng"].cpu(), self.device)

@@ -156,19 +156,51 @@ def test_a_record_holds_what_the_contract_asks(tiny, capsys):
     assert r["versions"]["torch"] == torch.__version__ and r["versions"]["threads"] == torch.get_num_threads()
 
 
-def test_the_weights_beside_a_record_give_its_perplexity(tiny, place):
-    from safetensors.torch import load_file
-
+def test_the_checkpoint_beside_a_record_gives_its_perplexity(tiny, place):
     assert main(["ablate", "--variants", "lstm", "--as-published"]) == 0  # with tied layers
     (r,) = records()
     model = build_model("lstm", r["settings"], V)
-    weights = load_file(ledger.path_of(study.STUDY, r["run_id"], ".safetensors"))
+    weights = torch.load(ledger.path_of(study.STUDY, r["run_id"], ".checkpoint"), weights_only=True)["model"]
     with torch.no_grad():
         for name, p in model.named_parameters():
             p.copy_(weights.pop(name))
     assert not weights
     assert perplexity(model, tiny.test, tiny.eos) == r["metrics"]["test_perplexity"]
-    assert {p.suffix for p in (place / "runs" / study.STUDY).iterdir()} == {".json", ".safetensors"}
+    assert {p.suffix for p in (place / "runs" / study.STUDY).iterdir()} == {".json", ".checkpoint"}
+
+
+@pytest.mark.parametrize("keep_prob", [1.0, 0.5], ids=["", "dropout"])
+def test_more_epochs_go_on_from_where_fewer_ended_to_the_same_bits(
+    tiny, place, monkeypatch, capsys, keep_prob
+):
+    """Three epochs after one are three epochs; fewer than have been run start from the beginning."""
+    monkeypatch.setitem(study.CONFIGS, "smoke", study.CONFIGS["smoke"] | {"keep_prob": keep_prob})
+    steps, call = [], runner.ProgressBar.__call__
+    monkeypatch.setattr(
+        runner.ProgressBar, "__call__", lambda bar, *at: (steps.append(at[0]), call(bar, *at))[1]
+    )
+
+    def run(epochs, runs, words):
+        monkeypatch.setenv("LSTM_TUTORIAL_RUNS", str(place / runs))
+        steps.clear()
+        assert main(["ablate", "--variants", "lstm", "--epochs", str(epochs)]) == 0
+        assert words in capsys.readouterr().out
+        (record,) = (r for r in records() if r["settings"]["max_max_epoch"] == epochs)
+        assert record.pop("seconds") >= 0
+        end = torch.load(ledger.path_of(study.STUDY, record["run_id"], ".checkpoint"), weights_only=True)
+        return record, end["model"]
+
+    fewer, _ = run(1, "one by one", "starting")
+    more, weights = run(3, "one by one", "going on from where fewer epochs ended")
+    assert set(steps) == {1, 2}, "the first epoch is not done again"
+    whole, whole_weights = run(3, "at once", "starting")
+    assert set(steps) == {0, 1, 2}
+    assert more == whole and all(torch.equal(weights[name], p) for name, p in whole_weights.items())
+    again, _ = run(1, "at once", "starting")
+    assert again == fewer
+    assert fewer["epochs"]["train_loss"] == whole["epochs"]["train_loss"][:1]
+    run(4, "at once", "going on from where fewer epochs ended")
+    assert set(steps) == {3}, "the longest of those with fewer"
 
 
 def test_options_reach_the_runs_and_the_record(tiny, capsys):
@@ -390,7 +422,7 @@ def landscape(tiny, monkeypatch):
     """Runs whose figures are given by a table {rate: (status, valid, test)} instead of by training."""
     done, table = [], {}
 
-    def train(corpus, spec, settings, seed, engine, device, checkpoint, progress):
+    def train(corpus, spec, settings, seed, engine, device, checkpoint, begun, progress):
         status, valid, test = table[settings["learning_rate"]]
         done.append((spec, settings["learning_rate"], seed, settings["max_max_epoch"]))
         metrics = {} if valid is None else {"valid_perplexity": valid, "test_perplexity": test}
@@ -619,7 +651,7 @@ def test_killed_twice_and_resumed_the_record_is_that_of_a_run_that_was_not(place
     at = torch.load(checkpoint, weights_only=True)["at"]
     assert (at["epoch"], at["step"] > 3) == (0, True), "killed in the middle"
     command = [sys.executable, "-m", "lstm_tutorial", *arguments]
-    found = []
+    found, weights = [], []
     for runs in (place / "runs", place / "uninterrupted"):
         done = subprocess.run(
             command, env=environment | {"LSTM_TUTORIAL_RUNS": str(runs)}, capture_output=True, text=True
@@ -627,24 +659,23 @@ def test_killed_twice_and_resumed_the_record_is_that_of_a_run_that_was_not(place
         assert done.returncode == 0, done.stderr
         assert ("going on from its checkpoint" in done.stdout) == (runs == place / "runs")
         (path,) = (runs / study.STUDY).glob("*.json")
-        assert not list(path.parent.glob("*.checkpoint"))
         found.append(json.loads(path.read_text(encoding="utf-8")))
-        weights = path.with_suffix(".safetensors").read_bytes()
-        found[-1]["weights"] = weights
+        weights.append(torch.load(path.with_suffix(".checkpoint"), weights_only=True)["model"])
     for r in found:
         assert r.pop("seconds") > 0
         r.pop("commit")
     assert found[0] == found[1]
+    assert all(torch.equal(p, weights[1][name]) for name, p in weights[0].items())
 
 
 def test_a_finished_run_is_not_lost_when_what_comes_after_fails(tiny, monkeypatch, capsys):
-    """Killed between the record and the removal of the checkpoint."""
+    """Killed between the record and the next run."""
 
     def fail(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", fail)
+        patch.setattr(runner, "summary", fail)
         assert main(["ablate", "--variants", "lstm"]) == 130
     (r,) = records()
     monkeypatch.setattr(runner, "train", fail)

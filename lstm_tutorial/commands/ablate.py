@@ -24,7 +24,8 @@ Train the five language models of seed 000 and show what each part of an LSTM is
                                                                on two cores
 
 Finished runs are in the ledger and are not done again; a run that was interrupted (Ctrl-C, kill, power)
-goes on where its last checkpoint was when the same command is given again.
+goes on where its last checkpoint was when the same command is given again, and a finished one from its
+end when more --epochs are asked for.
 """
 
 

@@ -1,9 +1,9 @@
 """Doing the runs of a study: each once, resumable, and into the ledger as it finishes."""
 
 import sys
+from dataclasses import replace
 
 import torch
-from safetensors.torch import save_file
 from tqdm import tqdm
 
 from .. import ledger
@@ -16,8 +16,8 @@ __all__ = ["Run", "enter", "perform", "summary"]
 def perform(run, corpus, engine="auto", device="cpu", say=print, name=None):
     """The ledger's record of a language-model run: read, resumed, or run from the start.
 
-    The weights are kept beside the record, in ``<run_id>.safetensors``. ``name`` is what the run is called
-    while it goes on, by default as its cell.
+    Its last checkpoint stays beside the record, in ``<run_id>.checkpoint``: the same run over more epochs
+    goes on from there. ``name`` is what the run is called while it goes on, by default as its cell.
     """
     identity = run.id_on(corpus)
     label = f"{name or run.variant}, rate {run.settings['learning_rate']:g}, seed {run.seed}"
@@ -26,16 +26,29 @@ def perform(run, corpus, engine="auto", device="cpu", say=print, name=None):
         say(f"{label}: in the ledger ({summary(done)}).")
         return done
     checkpoint = ledger.path_of(run.study, identity, ".checkpoint")
-    say(f"{label}: {'going on from its checkpoint' if checkpoint.exists() else 'starting'}.")
+    begun = next((path for path in _of_fewer_epochs(run, corpus) if path.exists()), None)
+    if checkpoint.exists():
+        say(f"{label}: going on from its checkpoint.")
+    else:
+        say(f"{label}: {'going on from where fewer epochs ended' if begun else 'starting'}.")
     with ProgressBar(label, run.settings["max_max_epoch"]) as bar:
-        outcome = train(corpus, run.variant, run.settings, run.seed, engine, device, checkpoint, bar)
-    weights = {name: p.detach().cpu().contiguous() for name, p in outcome.model.named_parameters()}
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    save_file(weights, ledger.path_of(run.study, identity, ".safetensors"))
+        outcome = train(
+            corpus, run.variant, run.settings, run.seed, engine, device, checkpoint, begun, progress=bar
+        )
     record = enter(run, corpus, outcome, _device_name(device), torch.get_num_threads())
-    checkpoint.unlink(missing_ok=True)
     say(f"{label}: {summary(record)}.")
     return record
+
+
+def _of_fewer_epochs(run, corpus):
+    """Where the checkpoints of the same run over fewer epochs would be, the longest first.
+
+    Up to its end such a run is the beginning of this one: all that depends on the number of epochs, like a
+    schedule, stands in the settings by itself and is part of the name.
+    """
+    for epochs in range(run.settings["max_max_epoch"] - 1, 0, -1):
+        shorter = replace(run, settings=run.settings | {"max_max_epoch": epochs})
+        yield ledger.path_of(run.study, shorter.id_on(corpus), ".checkpoint")
 
 
 def _device_name(device):
