@@ -28,7 +28,7 @@ def _next_word(joint, prefix):
 
 @exercise("08.1", reference=_next_word)
 def next_word(answer):
-    """All sentences of three words from a vocabulary of three, each with a random probability."""
+    """Every sentence of three words out of three, each with a random probability; then other sizes."""
     V, T = 3, 3
     joint = _RNG.dirichlet(np.ones(V**T)).reshape(V, V, V)
     for prefix in ((), (1,), (2, 0)):
@@ -48,6 +48,10 @@ def next_word(answer):
         )
         marginal = joint.sum(tuple(k for k in range(T) if k != t))
         expect(t == 0 or not near(got, marginal), f"{where} it ignores the words that have been read")
+        expect(
+            t < 2 or not near(got, joint.sum(0)[prefix[-1]] / joint.sum(0)[prefix[-1]].sum()),
+            f"{where} it looks at the last of them alone",
+        )
         greedy = joint[prefix].reshape(V, -1).max(1)
         expect(
             t == T - 1 or not near(got, greedy / greedy.sum()),
@@ -58,6 +62,11 @@ def next_word(answer):
     for words in product(range(V), repeat=T):
         p = math.prod(attempt(answer, joint, words[:t])[words[t]] for t in range(T))
         expect(near(p, joint[words]), f"the product for the sentence {words} is not its probability")
+    for V, T in ((4, 2), (2, 5)):
+        joint = _RNG.dirichlet(np.ones(V**T)).reshape((V,) * T)
+        got = np.asarray(attempt(answer, joint, (1,)), float)
+        due = _next_word(joint, (1,))
+        expect(near(got, due), f"it is right for 3 words and sentences of 3, and not for {V} and {T}")
 
 
 # ---------------------------------------------------------------- 08.2, find a leak
@@ -116,13 +125,14 @@ def leaks(answer):
         (
             _linear(_with_leak(_T - 1, 0)),
             True,
-            "it misses that the first scores know the last word: the leak of seed 001",
+            "it misses that the first scores know the last word: the leak of seed 001. Is the last word "
+            "changed, and is each score before it looked at? One that moves is enough",
         ),
         (
             _linear(_with_leak(2, 1)),
             True,
             "it misses a model in which the scores after step 1 know the word at step 2. Is each word "
-            "changed in turn?",
+            "changed in turn, and are the scores of all steps before it compared, up or down?",
         ),
         (
             _linear(_with_leak(_T - 1, 0), sequence=1),
@@ -136,9 +146,12 @@ def leaks(answer):
             "it misses a small leak. How far may an earlier score move? Not by the last bit",
         ),
     ]
+    attempt(answer, models[2][0], tokens, _V)  # an untouched stub ends here
     for model, due, reason in models:
-        got = attempt(answer, model, tokens, _V)
-        expect(isinstance(got, bool | np.bool_), f"it should return True or False, not {got!r}")
+        (got,) = attempt(lambda *given: (answer(*given),), model, tokens, _V)
+        expect(got is not None, "it returns nothing where no score has moved. What is the answer then?")
+        flag = np.asarray(got)
+        expect(flag.shape == () and flag.dtype == bool, f"it should return True or False, not {got!r}")
         expect(bool(got) is due, reason)
 
     def strict(words):
@@ -167,7 +180,7 @@ def _toy_layer(a, b, start):
         h, ys = (np.full(x.shape[1:], start) if state is None else state), []
         for x_t in x:
             h = a * x_t + b * h
-            ys.append(h)
+            ys.append(np.tanh(h))  # as in an LSTM, the output is not the state
         return np.stack(ys), h
 
     return layer
@@ -182,10 +195,14 @@ def forward(answer):
     for states in ([None] * 3, carried):
         due_y, due_new = _forward(x, layers, states)
         got = attempt(answer, x, layers, states)
-        expect(isinstance(got, tuple) and len(got) == 2, "it should return a pair: y of the top, new states")
+        expect(
+            isinstance(got, tuple | list) and len(got) == 2,
+            "it should return a pair: y of the top, new states",
+        )
         y, new = np.asarray(got[0]), got[1]
         expect(
-            isinstance(new, list | tuple) and len(new) == 3, "it should return one new state for each layer"
+            isinstance(new, list | tuple | np.ndarray) and len(new) == 3,
+            "it should return one new state for each layer",
         )
         expect(
             not near(y, _published(x, layers, states)),
@@ -211,6 +228,10 @@ def forward(answer):
         expect(
             states[0] is None or not all(near(a, b) for a, b in zip(new, states)),
             "the states returned are those that came in. The next batch needs those at the end of this one",
+        )
+        expect(
+            not near(new[-1], due_y[-1]),
+            "an output is not a state. layers[k](x, state) returns both; the next batch needs the second",
         )
         expect(
             all(a is not None and near(a, b) for a, b in zip(new, due_new)),
@@ -322,14 +343,21 @@ def _limits(sides, rolls):
 def limits(answer):
     """Against the course's own measures, given the true probabilities of every roll and every end."""
     for sides, rolls in ((6, 4), (20, 3)):
-        got = attempt(answer, sides, rolls)
-        expect(isinstance(got, tuple) and len(got) == 2, "it should return a pair: (standard, as seed 001)")
+        a, b = _pair(attempt(answer, sides, rolls))
         tokens = np.tile([*range(1, rolls + 1), 0], 3)
         losses = np.where(tokens > 0, math.log(sides), 0.0)
         standard = perplexity(losses)
         losses[:: rolls + 1] = np.nan
         theirs = perplexity_of_means(losses, tokens, 0)
-        a, b = map(float, got)
+        expect(not near(a, math.log(standard)), "these are mean losses; a perplexity is exp of that")
+        expect(
+            not (near(a, sides + 1.0) or near(a, (sides + 1.0) ** (rolls / (rolls + 1)))),
+            "the end is not one side more: everybody knows when it comes",
+        )
+        expect(
+            not near(a, (rolls * sides + 1) / (rolls + 1)),
+            "this is a mean of perplexities. Take the mean of the losses first, and exp of that",
+        )
         expect(
             not (near(a, float(sides)) or near(b, float(sides))),
             "the end of a sentence is predicted too, and it costs nothing: everybody can count the rolls",
@@ -360,16 +388,16 @@ def two_perplexities(answer):
     """Sentences of unlike lengths whose first words are dear, against the course's own measures."""
     lines = [_RNG.uniform(1, 4, n) + 3 * (np.arange(n) == 0) for n in (2, 9, 3, 5)]
     lines[0][1:] += 3  # a short sentence that is dear
-    got = attempt(answer, lines)
-    expect(isinstance(got, tuple) and len(got) == 2, "it should return a pair: (standard, as seed 001)")
+    a, b = _pair(attempt(answer, lines))
     tokens = np.concatenate([[*range(1, len(line)), 0] for line in lines])
     losses = np.concatenate(lines)
-    standard = perplexity(losses)
+    standard, losses_of_all = perplexity(losses), losses.copy()
     losses[np.concatenate([[True], tokens[:-1] == 0])] = np.nan
     pooled, theirs = perplexity(losses), perplexity_of_means(losses, tokens, 0)
-    a, b = map(float, got)
     expect(not (near(a, theirs) and near(b, standard)), "the two are in the wrong order")
     expect(not near(a, math.log(standard)), "these are mean losses; a perplexity is exp of that")
+    expect(not near(a, np.exp(losses_of_all).mean()), "standard: exp comes last, after the mean")
+    expect(not near(a, 2 ** math.log(standard)), "the losses are in nats, so it is exp and not a power of 2")
     expect(
         not near(a, np.exp(np.mean([line.mean() for line in lines]))),
         "standard: every word counts alike, so there is one mean over all words, and none for each sentence",
@@ -396,7 +424,16 @@ def two_perplexities(answer):
         not near(b, np.exp(np.mean([line[1:].sum() / len(line) for line in lines]))),
         "as seed 001: what is left out is not counted in the mean either",
     )
+    expect(not near(b, math.log(theirs)), "as seed 001: this is a mean loss; exp of it is asked for")
     expect(near(b, theirs), "the second is not exp of the mean of the sentences' means")
+
+
+def _pair(got):
+    """The two numbers of an answer, whatever they are kept in."""
+    is_pair = isinstance(got, tuple | list | np.ndarray) and len(got) == 2
+    expect(is_pair, "it should return a pair: (standard, as seed 001)")
+    expect(all(np.size(one) == 1 for one in got), "each of the two should be one number")
+    return tuple(float(np.asarray(one).item()) for one in got)
 
 
 # ---------------------------------------------------------------- 08.7, where the parameters are
@@ -449,6 +486,11 @@ def parts(answer):
                 layers != 2 * blocks * (H * H + biases * H),
                 "each block reads x and the output before: two matrices (H, H)",
             )
+            expect(
+                layers not in (2 * blocks * (2 * H * H + biases), 2 * (2 * blocks * H * H + biases * H))
+                or not biases,
+                "each block has a bias of its own, one number for each of its H units",
+            )
             expect(layers == due["layers"], f"{layers} in the layers, not {due['layers']}, for H = {H}")
             expect(
                 not wide or output != H * words + words,
@@ -458,7 +500,13 @@ def parts(answer):
                 not wide or output not in (wide * words + words, H * words + words + wide * words + words),
                 "the first of the two linear layers is H → wide, a matrix and a bias",
             )
-            expect(output not in (H * words, H * wide + wide * words), "a linear layer has a bias, too")
+            expect(
+                not wide or output != due["output"] + H * words + words,
+                "with a wide layer there is no way past it: the one H → words is not there",
+            )
+            matrices = H * wide + wide * words if wide else H * words
+            without = (matrices, matrices + wide, matrices + words * bool(wide))
+            expect(output not in without, "a linear layer has a bias, too")
             expect(output == due["output"], f"{output} in the output, not {due['output']}")
 
 

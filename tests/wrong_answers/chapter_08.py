@@ -62,9 +62,26 @@ WRONG = {
         ),
         (_NEXT + "return np.full(V, 1 / V)", "not p(next word | prefix)"),
         (_NEXT + "return 2 * joint[prefix].reshape(V, -1).sum(1)", "sum to 2.000"),
+        (
+            _NEXT + "p = joint.sum(0)[prefix[-1]] if t == 2 else joint[prefix]\n"
+            "    p = p.reshape(V, -1).sum(1)\n    return p / p.sum()",
+            "last of them alone",
+        ),
+        (
+            "def next_word(joint, prefix):\n    t = len(prefix)\n"
+            "    rest = joint.sum((1, 2)) if t == 0 else joint.sum(2)[prefix] if t == 1 else joint[prefix]\n"
+            "    return rest / rest.sum()",
+            "out of bounds",
+        ),
     ],
     "08.2": [
         (_leak_test(steps="[len(tokens) - 1]"), "step 2"),
+        (_leak_test(steps="range(1, len(tokens) - 1)"), "Is the last word changed"),
+        (_leak_test(moved="(after[0] != before[0]).any()"), "all steps before it"),
+        (_leak_test(moved="(after[s - 1] != before[s - 1]).any()"), "each score before it"),
+        (_leak_test(moved="(after[:s] != before[:s]).all()"), "One that moves is enough"),
+        (_leak_test(moved="(after[:s] - before[:s]).sum() > 1e-12"), "up or down"),
+        (_leak_test().removesuffix("    return False\n"), "returns nothing where no score has moved"),
         (_leak_test(moved="(after != before).any()"), "a causal model leaks"),
         (_leak_test(moved="(after[:s + 1] != before[:s + 1]).any()"), "a causal model leaks"),
         (_leak_test(moved="(after[:s, 0] != before[:s, 0]).any()"), "second sequence"),
@@ -103,6 +120,14 @@ WRONG = {
             "reads x",
         ),
         (_FORWARD + _LOOP + "        x, _ = layer(x, state)\n" + _REST, "have ended"),
+        (_FORWARD + _LOOP + "        x, _ = layer(x, state)\n        state = x[-1]\n" + _REST, "not a state"),
+        (
+            _FORWARD
+            + _LOOP.replace("zip(layers, states)", "zip(layers[::-1], states[::-1])")
+            + "        x, state = layer(x, state)\n"
+            + _REST.replace("x, new", "x, new[::-1]"),
+            "output of the top layer",
+        ),
         (_FORWARD + _LOOP + "        x, state = layer(x, state)\n" + _REST.replace("x, new", "x"), "a pair"),
         (
             _FORWARD + _LOOP + "        x, state = layer(x, state)\n" + _REST.replace("x, new", "x, state"),
@@ -135,6 +160,9 @@ WRONG = {
         (_LIMITS + "(s ** (n / (n + 1)), s ** ((n - 1) / (n + 1)))", "divide"),
         (_LIMITS + "s ** (n / (n + 1))", "a pair"),
         (_LIMITS + "(s ** ((n - 1) / n),) * 2", "5 predictions"),
+        (_LIMITS + "np.log(s) * n / (n + 1), np.log(s) * (n - 1) / n", "exp of that"),
+        (_LIMITS + "(s + 1.0, s + 1.0)", "not one side more"),
+        (_LIMITS + "((n * s + 1) / (n + 1), ((n - 1) * s + 1) / n)", "mean of perplexities"),
     ],
     "08.6": [
         (_TWO + f"{_THEIRS}, {_GOOD}", "wrong order"),
@@ -154,6 +182,10 @@ WRONG = {
         (_TWO + f"{_GOOD}, float(np.exp(np.mean([l[1:].sum() / len(l) for l in losses])))", "not counted"),
         (_TWO + f"float(every.mean()), {_THEIRS}", "exp of that"),
         (_TWO + _GOOD, "a pair"),
+        (_TWO + f"{_GOOD}, np.mean([l[1:].mean() for l in losses])", "exp of it"),
+        (_TWO + f"{_GOOD}, np.exp([l[1:].mean() for l in losses])", "one number"),
+        (_TWO + f"2 ** every.mean(), {_THEIRS}", "power of 2"),
+        (_TWO + f"np.exp(every).mean(), {_THEIRS}", "exp comes last"),
     ],
     "08.7": [
         (_parts(layers="blocks * (2 * H * H + biases * H)"), "two layers"),
@@ -165,6 +197,13 @@ WRONG = {
         (_parts(output="H * words + words"), "in two steps"),
         (_parts(output="wide * words + words if wide else H * words + words"), "H → wide"),
         (_parts(output="H * wide + wide * words if wide else H * words"), "has a bias"),
+        (_parts(output="H * wide + wide * words + words if wide else H * words + words"), "has a bias"),
+        (
+            _parts(output="H * words + words + (H * wide + wide + wide * words + words) * (wide > 0)"),
+            "no way past it",
+        ),
+        (_parts(layers="2 * blocks * (2 * H * H + biases)"), "a bias of its own"),
+        (_parts(layers="2 * (blocks * 2 * H * H + biases * H)"), "a bias of its own"),
         (_parts(embedding="H"), "one row"),
         ("def parts(blocks, biases, words, H, wide=0): return 5", "a dict"),
         ("def parts(blocks, biases, words, H, wide=0): return {'layers': 1}", "no embedding, output"),
