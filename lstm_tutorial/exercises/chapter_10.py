@@ -60,7 +60,7 @@ def _parameters(D, H):
 @exercise("10.2", reference=_parameters)
 def parameters(answer):
     """Against the arrays that the NumPy code draws for the cell."""
-    for D, H in ((3, 5), (7, 2), (200, 200)):
+    for D, H in ((5, 7), (7, 2), (200, 200)):  # not 3: there H D + H, a block, is as large as all biases
         got = _is_number(attempt(answer, D, H))
         arrays = numpy_lstm.init_params(_NO_HIDDEN, D, H, np.random.default_rng(0))
         due = sum(array.size for array in arrays.values())
@@ -71,6 +71,11 @@ def parameters(answer):
             (whole - H * H, "only one recurrent matrix is gone, but there are three gates"),
             (due - 4 * H, "the biases are missing"),
             (due - 3 * H, "the gates keep their biases"),
+            (due - H, "the content keeps its bias too: z is one of four blocks"),
+            (due + 4 * H, "torch has two biases a block; here each has one"),
+            (due - 4 * H + 4 * D, "a bias is as long as what it is added to, H numbers and not D"),
+            (due - H * D - H, "the four blocks z, i, f, o all have a W and a bias"),
+            (_parameters(H, D), "D and H have changed places"),
             (4 * H * D + D * D + 4 * H, "R_z goes from y⁻ to z, and both have H numbers, not D"),
             (2 * due, "one layer is asked for, not two"),
         )
@@ -104,7 +109,8 @@ def equal_width(answer):
         _look_at_width(got, due, target, words, cell, variants["lstm"].parameter_count(base, base))
         expect(
             abs(got - due) != 1,
-            f"{got} is one off, {due} is closer. Did you try both sides, and count the softmax's bias?",
+            f"{got} is one off, {due} is closer. Did you try both sides, count the softmax's bias once, and "
+            "start at H = 1 where an index starts at 0?",
         )
         expect(got == due, f"with {words:,} words the closest model has H = {due}, and not {got}")
 
@@ -117,8 +123,10 @@ def _look_at_width(got, due, target, words, cell, whole_cell):
     """Raise Wrong for a width that counts something else than the whole model."""
     expect(got == round(got), f"a hidden size is a whole number, not {got}")
     expect(0 < got < target / words, f"{got} is no hidden size. A number of parameters, perhaps?")
+    expect(got != 1, "H = 1 makes the difference most negative; the closest has the smallest abs(…)")
     slips = (
         (lambda H: cell(H) - whole_cell, "its cells are as large, but embedding and softmax grow with H too"),
+        (lambda H: 2 * words * H + words - target, "the cells have parameters, too"),
         (lambda H: 2 * words * H + words + cell(H) - target, "there are two layers of the cell"),
         (lambda H: words * H + words + 2 * cell(H) - target, "embedding and softmax have a matrix each"),
     )
@@ -185,6 +193,15 @@ def is_dead(answer):
         not says(still, first, second),
         "the scores of two texts differ, so this network sees its input, whatever it has still to learn",
     )
+    scores = np.round(10 * first)  # whole numbers, whose sums are exact
+    expect(
+        not says(still, scores, np.concatenate([scores[:1], np.roll(scores[1:], 1, axis=-1)])),
+        "two texts may get the same scores at first, or the same sum: compare all scores, one by one",
+    )
+    expect(
+        not says(still, first, first * (1 + 1e-9)),
+        "scores that differ in the ninth place differ: a dead network gives the same, bit for bit",
+    )
     lost = {name: np.full_like(g, np.nan) for name, g in live.items()}
     expect(not says(lost, np.nan * one, np.nan * other), "nan is no zero: this one has diverged")
     nothing = {name: np.zeros_like(g) for name, g in live.items()}
@@ -199,6 +216,9 @@ def _ratio_interval(row, baseline):
     n = len(logs)
     half = stats.t.ppf(0.975, n - 1) * logs.std(ddof=1) / np.sqrt(n)
     return np.exp(logs.mean() - half), np.exp(logs.mean() + half)
+
+
+_FEW = "1.96 is for many seeds; with {} the t distribution has wider tails"
 
 
 @exercise("10.5", reference=_ratio_interval)
@@ -226,41 +246,46 @@ def ratio_interval(answer):
         t = stats.t.ppf(0.975, n - 1)
         error, mean = logs.std(ddof=1) / np.sqrt(n), logs.mean()
         expect(low <= high, "low is above high")
-        expect(
-            not is_(np.exp(off(-mean, error, t))),
-            "it is upside down: how many times the baseline is the row?",
+        ratios, gap, n_all = row / baseline, row - baseline, stats.t.ppf(0.975, 2 * n - 2)
+        both = np.sqrt((np.log(row).var(ddof=1) + np.log(baseline).var(ddof=1)) / n)
+        due = np.exp(off(mean, error, t))
+        slips = (
+            (np.exp(off(-mean, error, t)), "it is upside down: how many times the baseline is the row?"),
+            (off(mean, error, t), "that is the interval of the log ratio: one step is left"),
+            (due - 1, "that is the change; how many times the baseline is the row?"),
+            (
+                off(np.exp(mean), error, t),
+                "exp comes last, and of both ends; no ± is left after it",
+            ),
+            (np.exp(np.array(off(mean, error, t)) / np.log(10)), "exp does not undo log10: 10 ** … does"),
+            (np.exp(off(mean, error, stats.norm.ppf(0.975))), _FEW.format(n)),
+            (np.exp(off(mean, error, 1.96)), _FEW.format(n)),
+            (np.exp(off(mean, error, 2)), _FEW.format(n)),
+            (np.exp(off(mean, error, stats.t.ppf(0.95, n - 1))), "2.5 % belong to each side, not 5 %"),
+            (np.exp(off(mean, error, stats.t.ppf(0.975, n))), "a mean of n numbers leaves n − 1 degrees"),
+            (np.exp(off(mean, error, n_all)), "there are n differences, not 2n numbers: n − 1 degrees"),
+            (np.exp(off(mean, logs.std(ddof=1), t)), "the mean of n numbers varies √n times less than one"),
+            (np.exp(off(mean, error / np.sqrt(n), t)), "it is √n, and not n"),
+            (
+                np.exp(off(mean, logs.std() / np.sqrt(n), t)),
+                "the standard deviation of a sample divides by n − 1 (ddof=1)",
+            ),
+            (
+                np.exp(off(np.log(row.mean() / baseline.mean()), error, t)),
+                "first the logarithm of each pair, then the mean",
+            ),
+            (
+                off(ratios.mean(), ratios.std(ddof=1) / np.sqrt(n), t),
+                "that is the interval of the ratios themselves; logarithms treat row and baseline alike",
+            ),
+            (
+                off(gap.mean(), gap.std(ddof=1) / np.sqrt(n), t),
+                "that is a difference in points of perplexity; a ratio is asked for",
+            ),
+            (np.exp(off(mean, both, t)), "take the difference of each pair first, and then its spread"),
         )
-        expect(not is_(off(mean, error, t)), "that is the interval of the log ratio: one step is left")
-        expect(
-            not is_(np.exp(off(mean, error, stats.norm.ppf(0.975))))
-            and not is_(np.exp(off(mean, error, 1.96))),
-            f"1.96 is for many seeds; with {n} the t distribution has wider tails",
-        )
-        expect(
-            not is_(np.exp(off(mean, error, stats.t.ppf(0.95, n - 1)))), "2.5 % belong to each side, not 5 %"
-        )
-        expect(
-            not is_(np.exp(off(mean, error, stats.t.ppf(0.975, n)))),
-            "a mean of n numbers leaves n − 1 degrees",
-        )
-        expect(
-            not is_(np.exp(off(mean, logs.std(ddof=1), t))),
-            "the mean of n numbers varies √n times less than one",
-        )
-        expect(
-            not is_(np.exp(off(mean, logs.std() / np.sqrt(n), t))),
-            "the standard deviation of a sample divides by n − 1 (ddof=1)",
-        )
-        ratios = row / baseline
-        expect(
-            not is_(off(ratios.mean(), ratios.std(ddof=1) / np.sqrt(n), t)),
-            "that is the interval of the ratios themselves; logarithms treat row and baseline alike",
-        )
-        gap = row - baseline
-        expect(
-            not is_(off(gap.mean(), gap.std(ddof=1) / np.sqrt(n), t)),
-            "that is a difference in points of perplexity; a ratio is asked for",
-        )
+        for slip, told in slips:
+            expect(not is_(slip), told)
         for equal in (True, False):
             unpaired = stats.ttest_ind(np.log(row), np.log(baseline), equal_var=equal).confidence_interval()
             expect(
@@ -315,6 +340,10 @@ def verdict(answer):
         attempt(answer, 0.982, 1.0, 1.02) == "level",
         "0.982 to 1 is level: the band reaches down to 1 / margin",
     )
+    expect(
+        attempt(answer, 0.81, 0.82, 1.2) == "better",
+        "0.81 to 0.82 is better where 1.2 matters: the band ends at 1 / margin, and not at 2 − margin",
+    )
 
 
 # ---------------------------------------------------------------- 10.7, several tests
@@ -336,6 +365,10 @@ def _closed(p):
     return [max(value for s, value in bonferroni.items() if k in s) for k in range(len(p))]
 
 
+def _false_discovery(p):
+    return list(stats.false_discovery_control(p))
+
+
 def _slips(p):
     """What a wrong correction gives, and what it is told."""
     n, order = len(p), sorted(range(len(p)), key=lambda k: p[k])
@@ -353,7 +386,16 @@ def _slips(p):
     yield sorted(_holm(p)), "they come back sorted; keep the order in which they were given"
     capless = [max(steps[j] for j in order[: rank + 1]) for rank in ranks]
     yield capless, "a probability is never above 1"
-    yield [min(1, n * p[k] / (rank + 1)) for k, rank in enumerate(ranks)], "that is Benjamini and Hochberg's"
+    for hochberg in ([min(1, n * p[k] / (rank + 1)) for k, rank in enumerate(ranks)], _false_discovery(p)):
+        yield hochberg, "that is Benjamini and Hochberg's, which bounds another kind of error"
+    yield [min(1, (n - k) * p[k]) for k in range(n)], "the factors go by size, smallest first, not by place"
+    for more in (-1, 1):
+        off = [
+            min(1, max(v + more * p[k] for k, v in enumerate(steps) if ranks[k] <= rank)) for rank in ranks
+        ]
+        yield off, "the factors run from n down to 1"
+    backwards = [min(1, min(steps[j] for j in order[rank:])) for rank in ranks]
+    yield backwards, "start at the smallest p, and let none come out below the one before it"
     yield [min(1, (rank + 1) * p[k]) for k, rank in enumerate(ranks)], "the *smallest* p is the one times n"
 
 
@@ -366,6 +408,11 @@ def holm(answer):
         due = _closed(p)
         for slip, told in _slips(p):
             expect(not near(got, slip) or near(slip, due), told)
+        expect(
+            near(got, due) or not near(sorted(got), sorted(due)),
+            "the right numbers, but not each at the place of its own p",
+        )
+        expect(np.asarray(got).dtype != bool, "corrected p-values are asked for, not decisions")
         expect(
             near(got, due),
             f"for p = {', '.join(map(str, p))} it should be {', '.join(f'{v:g}' for v in due)}",

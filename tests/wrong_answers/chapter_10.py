@@ -41,6 +41,13 @@ WRONG = {
         (_SPEC + "replace(variants['lstm'], output_gate='one')", "a gate is gone"),
         (_SPEC + "replace(variants['lstm'], gate_reads='xb', h='linear')", "h differs"),
         (_SPEC + "variants['srnn']", "no LSTM any more"),
+        (_SPEC + "replace(variants['no_srnn_hidden'], content_reads='xyb')", "lost its tanh"),
+        (
+            _SPEC + "replace(variants['no_srnn_hidden'], content_reads='xy', g='tanh')",
+            "reads less than before",
+        ),
+        (_SPEC + "replace(variants['lstm'], gate_reads='xb', forget_gate='coupled')", "a gate is gone"),
+        (_SPEC + "replace(variants['lstm'], gate_reads='xb', start='zero_gates')", "start differs"),
         (_SPEC + "'replace(lstm)'", "not a str"),
     ],
     "10.2": [
@@ -49,6 +56,11 @@ WRONG = {
         ("def parameters(D, H): return 4 * H * D + 3 * H * H + 4 * H", "there are three gates"),
         ("def parameters(D, H): return 4 * H * D + H * H", "biases are missing"),
         ("def parameters(D, H): return 4 * H * D + H * H + H", "keep their biases"),
+        ("def parameters(D, H): return 4 * H * D + H * H + 3 * H", "content keeps its bias"),
+        ("def parameters(D, H): return 4 * H * D + H * H + 8 * H", "two biases a block"),
+        ("def parameters(D, H): return 4 * (H * D + D) + H * H", "H numbers and not D"),
+        ("def parameters(D, H): return 3 * (H * D + H) + H * H", "all have a W"),
+        ("def parameters(H, D): return 4 * (H * D + H) + H * H", "changed places"),
         ("def parameters(D, H): return 4 * H * D + D * D + 4 * H", "not D"),
         ("def parameters(D, H): return 2 * (4 * H * D + H * H + 4 * H)", "not two"),
         ("def parameters(D, H): return H * D + H * H + H", "numbers, and not"),
@@ -56,6 +68,11 @@ WRONG = {
     ],
     "10.3": [
         (_WIDTH + _SEARCH.format("2 * words * H + words + cell(H)"), "two layers"),
+        (_WIDTH + "    return (target - words) // (2 * words)", "parameters, too"),
+        (_WIDTH + "    return min(range(1, 2000), key=lambda H: size(H) - target)", "smallest abs"),
+        (_WIDTH + "    return np.argmin([abs(size(H) - target) for H in range(1, 2000)])", "an index starts"),
+        (_WIDTH + "    return np.argmin([abs(size(H) - target) for H in range(2000)])", "at least 1"),
+        (_WIDTH + _SEARCH.format("2 * (words * H + words) + 2 * cell(H)"), "bias once"),
         (_WIDTH + _SEARCH.format("words * H + words + 2 * cell(H)"), "a matrix each"),
         (_WIDTH + _SEARCH.format("2 * words * H + 2 * cell(H)"), "softmax's bias"),
         (_WIDTH + "    H = 1\n    while size(H) < target: H += 1\n    return H", "both sides"),
@@ -73,6 +90,13 @@ WRONG = {
     "10.4": [
         (_DEAD + f"    return {_SAME}", "starts at zero"),
         (_DEAD + "    return not any(g.any() for g in rest)", "sees its input"),
+        (_DEAD + f"    return not any(g.any() for g in rest) or {_SAME}", "starts at zero"),
+        (_DEAD + f"    return any(g.any() for g in rest) and {_SAME}", "as published is dead"),
+        (_DEAD + f"    return not any(g.all() for g in rest) and {_SAME}", "differs from zero"),
+        (_DEAD + "    return not any(g.any() for g in rest) and np.allclose(one, other)", "bit for bit"),
+        (_DEAD + "    return not any(g.any() for g in rest) and (one - other).sum() == 0", "same sum"),
+        (_DEAD + "    return not any(g.any() for g in rest) and (one == other).any()", "one by one"),
+        (_DEAD + f"    del gradients['softmax.bias']; return {_SAME}", "in place"),
         (_DEAD + f"    return all(np.allclose(g, 0) for g in rest) and {_SAME}", "small, and not zero"),
         (_DEAD + f"    return all(g.sum() == 0 for g in rest) and {_SAME}", "cancel"),
         (
@@ -88,6 +112,29 @@ WRONG = {
     ],
     "10.5": [
         (_INTERVAL + "    return m - t * e, m + t * e", "one step is left"),
+        (_INTERVAL + "    return np.exp(m - t * e) - 1, np.exp(m + t * e) - 1", "that is the change"),
+        (_INTERVAL + "    return np.exp(m) - t * e, np.exp(m) + t * e", "exp comes last"),
+        (_INTERVAL + "    return np.exp(m - 2 * e), np.exp(m + 2 * e)", "many seeds"),
+        (_INTERVAL + "    e = e / np.sqrt(n); return np.exp([m - t * e, m + t * e])", "not n"),
+        (
+            _INTERVAL + "    t = stats.t.ppf(0.975, 2 * n - 2); return np.exp([m - t * e, m + t * e])",
+            "not 2n",
+        ),
+        (
+            _INTERVAL + "    m, e = m / np.log(10), e / np.log(10); return np.exp([m - t * e, m + t * e])",
+            "log10",
+        ),
+        (
+            _INTERVAL + "    m = np.log(row.mean() / baseline.mean()); return np.exp([m - t * e, m + t * e])",
+            "of each pair",
+        ),
+        (
+            _INTERVAL
+            + "    e = np.sqrt((np.log(row).var(ddof=1) + np.log(baseline).var(ddof=1)) / n)\n"
+            + "    return np.exp([m - t * e, m + t * e])",
+            "and then its spread",
+        ),
+        (_INTERVAL + "    return np.quantile(row / baseline, [0.025, 0.975])", "paired t test"),
         (_INTERVAL + "    return np.exp(m - 1.96 * e), np.exp(m + 1.96 * e)", "many seeds"),
         (_INTERVAL + "    t = stats.t.ppf(0.95, n - 1); return np.exp([m - t * e, m + t * e])", "each side"),
         (_INTERVAL + "    t = stats.t.ppf(0.975, n); return np.exp([m - t * e, m + t * e])", "n − 1 degrees"),
@@ -139,10 +186,54 @@ WRONG = {
             "only 1.2 would matter",
         ),
         ("def verdict(low, high, margin): return high < margin", "should return 'level'"),
+        (
+            "def verdict(low, high, margin):\n"
+            "    if 2 - margin < low and high < margin: return 'level'\n"
+            "    return 'worse' if low > margin else 'better' if high < 2 - margin else 'cannot tell'",
+            "not at 2 − margin",
+        ),
+        (
+            "def verdict(low, high, margin):\n"
+            "    if low < 1 < high: return 'cannot tell'\n"
+            "    return 'worse' if low > margin else 'better' if high < 1 / margin else 'level'",
+            "whole interval is within",
+        ),
+        (
+            "def verdict(low, high, margin):\n"
+            "    mean = (low + high) / 2\n"
+            "    return 'worse' if mean > margin else 'better' if mean < 1 / margin else 'level'",
+            "not deciding is not equality",
+        ),
     ],
     "10.7": [
         ("def holm(p): return list(p)", "nothing is corrected"),
         ("def holm(p): return [min(1, len(p) * v) for v in p]", "Bonferroni"),
+        ("def holm(p): return [min(1, (len(p) - k) * v) for k, v in enumerate(p)]", "not by place"),
+        (
+            "from scipy import stats\ndef holm(p): return list(stats.false_discovery_control(p))",
+            "Hochberg",
+        ),
+        (
+            _HOLM
+            + "    m = 1\n"
+            + "    for r, k in reversed([*enumerate(order)]): m = min(m, (n - r) * p[k]); out[k] = m\n"
+            + "    return out",
+            "start at the smallest",
+        ),
+        (
+            _HOLM
+            + "    m = 0\n"
+            + "    for r, k in enumerate(order): m = max(m, min(1, (n - r - 1) * p[k])); out[k] = m\n"
+            + "    return out",
+            "from n down to 1",
+        ),
+        (
+            "def holm(p):\n"
+            "    p = np.array(p); o = np.argsort(p); n = len(p)\n"
+            "    return np.minimum(1, np.maximum.accumulate(p[o] * np.arange(n, 0, -1)))[o]",
+            "place of its own p",
+        ),
+        (_HOLM + "    return [v < 0.05 / (n - order.index(k)) for k, v in enumerate(p)]", "not decisions"),
         (
             _HOLM + "    for r, k in enumerate(order): out[k] = min(1, (n - r) * p[k])\n    return out",
             "below a smaller",
@@ -175,6 +266,10 @@ WRONG = {
         (_FAIR.replace("c='seeds'", "c='fair'"), "best of five"),
         (_FAIR.replace("d='size'", "d='fair'"), "a layer less"),
         (_FAIR.replace("f='seeds'", "f='fair'"), "left out"),
+        (_FAIR.replace("d='size'", "d='tuning'"), "a layer less"),
+        (_FAIR.replace("e='tuning'", "e='seeds'"), "twelve tries"),
+        (_FAIR.replace("g='tuning'", "g='seeds'"), "very text"),
+        (_FAIR.replace("c='seeds'", "c=None"), "missing: c"),
         (_FAIR.replace("g='tuning'", "g='fair'"), "very text"),
         (_FAIR.replace(", g='tuning'", ""), "missing: g"),
         (_FAIR.replace("e='tuning'", "e='rates'"), "one of fair"),
