@@ -38,6 +38,12 @@ def cut(answer):
         inputs, targets = batches[0]
         expect(inputs.shape == (T, B), f"a batch has the shape ({T}, {B}), not {inputs.shape}")
         expect(
+            not np.array_equal(inputs.ravel(), (np.arange(B)[:, None] * length + text[:T]).ravel()),
+            "those are the right words in the wrong places: reshape does not turn (B, T) into (T, B), a "
+            "transpose does",
+        )
+        expect(not np.array_equal(inputs, targets + 1), "inputs and targets have changed places")
+        expect(
             not np.array_equal(inputs[0], np.arange(B)),
             "neighbours in a row of the array are neighbours in the text: then column b holds every third "
             "word. First cut the text into B long pieces",
@@ -109,7 +115,10 @@ def stack_step(answer):
     plain = _stack_step(x, states, cells, lambda a: a)
 
     got = attempt(answer, x, states, cells, tens)
-    expect(isinstance(got, tuple) and len(got) == 2, "it should return a pair: y for the softmax, and states")
+    expect(
+        isinstance(got, tuple | list) and len(got) == 2,
+        "it should return a pair: y for the softmax, and states",
+    )
     y, new = got
     expect(
         isinstance(new, list | tuple) and len(new) == 2 and all(len(s) == 2 for s in new),
@@ -150,6 +159,21 @@ def stack_step(answer):
         return tens(y), list(new)
 
     expect(not is_(*between(tens(x))), "between the two cells nothing is dropped")
+
+    def each_from(start):
+        """A stack in which something is handed on that should not be: the word, or a state, to every cell."""
+        y, state, new = tens(x), states[0], []
+        for k, cell in enumerate(cells):
+            y, state = cell(tens(x) if start == "x" else y, state if start == "state" else states[k])
+            new.append(state)
+            y = tens(y)
+        return y, new
+
+    expect(not is_(*each_from("x")), "every cell is given the word. What does the second one read?")
+    expect(
+        not is_(*each_from("state")),
+        "a cell starts from the new state of the cell below it. Its own old state is in states",
+    )
     twice = _stack_step(10 * x, states, cells, tens)
     expect(not is_(*twice), "x is dropped twice")
     expect(
@@ -175,8 +199,15 @@ def for_a_mean(answer):
     """Whether the step is the same, for gradients that are clipped and for others that are not."""
     T, B, rate, bound = 8, 5, 0.5, 3.0
     got = attempt(answer, rate, bound, T, B)
-    expect(isinstance(got, tuple) and len(got) == 2, "it should return a pair: rate and max_norm")
+    expect(
+        np.shape(got) == (2,) and not any(isinstance(part, str) for part in got),
+        "it should return a pair of numbers: rate and max_norm",
+    )
     new_rate, new_bound = map(float, got)
+    expect(
+        not (near(new_rate, bound / T) and near(new_bound, rate * T)),
+        "the two have changed places: the rate comes first",
+    )
     expect(
         not (near(new_rate, rate * T * B) or near(new_bound, bound / (T * B))),
         "rows count twice: the loss is averaged over the B rows already. What is it only summed over?",
@@ -223,6 +254,22 @@ def perplexity_of(answer):
     expect(not near(got, nats.mean()), "that is the cross-entropy in nats; exp is missing")
     expect(not near(got, 2 ** nats.mean()), "these are natural logarithms, so they need e and not 2")
     expect(
+        not near(got, np.exp(means[0])),
+        "only the first window counts. Is there a return inside the loop?",
+    )
+    expect(
+        not (near(got, np.exp(nats.sum())) or near(got, np.exp(nats.sum() / 3))),
+        "the sum of all logarithms is divided by how many words there are, not by something else or nothing",
+    )
+    expect(
+        not near(got, np.exp(nats.reshape(-1, 2).mean(0)).mean()),
+        "it is a mean over rows of perplexities: exp comes last, after the one mean over all words",
+    )
+    expect(
+        not near(got, 1 / np.exp(-nats).mean()),
+        "it is 1 over the mean of the probabilities. The mean is one of the logarithms",
+    )
+    expect(
         not near(got, np.exp(np.mean(means))),
         "it is a mean of means: a word in the short window weighs more than one in a long window",
     )
@@ -243,7 +290,7 @@ def perplexity_of(answer):
         "it divides by the number of steps; each step has a word in every row",
     )
     expect(not near(got, np.exp(nats).mean()), "exp comes last: take the mean of the logarithms first")
-    expect(near(got, right), "it is not exp of the mean of −log q over all words")
+    expect(near(got, right, within=1e-5), "it is not exp of the mean of −log q over all words")
 
 
 # ---------------------------------------------------------------- 07.5, left neighbours
@@ -271,6 +318,8 @@ def left_neighbours(answer):
     expect(not missing, f"something is missing: {', '.join(missing)}")
     extra = [word for word in answer if word not in LEFT_NEIGHBOURS]
     expect(not extra, f"{', '.join(map(str, extra))}: not a word that is ever predicted")
+    odd = [word for word, number in answer.items() if not isinstance(number, int | float | np.number)]
+    expect(not odd, f"a number is asked for: how many words. That of {', '.join(odd)} is none")
     often = {word: [*SIX_WORDS, "<eos>"].count(word) for word in LEFT_NEIGHBOURS}
     expect(answer != often, "that is how often each word occurs. How many different words stand to its left?")
     expect(answer != _around(SIX_WORDS, -1), "these are right neighbours: what follows. Look to the left")
@@ -307,5 +356,6 @@ def diagnosis(answer):
     expect(not missing, f"no cause is given for {', '.join(missing)}")
     for letter, due in DIAGNOSIS.items():
         given = answer[letter]
+        expect(given is not ..., f"{letter} is still open: … is none of the causes")
         expect(given in CAUSES, f"{given!r} is none of the causes: {', '.join(CAUSES)}")
         expect(given == due, f"{letter} is not {given}: {_ASK[letter]}")

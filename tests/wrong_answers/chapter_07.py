@@ -59,6 +59,18 @@ WRONG = {
             _CUT + "    s = num_steps\n    return [(rows[k:k+s], rows[k+1:k+s+1]) for k in range(0, n, 1)]",
             "does not go on where",
         ),
+        (
+            _CUT
+            + "    s = num_steps\n    return [(rows[k*s+1:(k+1)*s+1], rows[k*s:(k+1)*s]) for k in range(n)]",
+            "changed places",
+        ),
+        (
+            _CUT
+            + "    s = (num_steps, batch_size)\n"
+            + "    return [(rows[k*num_steps:(k+1)*num_steps].T.reshape(s), "
+            + "rows[k*num_steps+1:(k+1)*num_steps+1].T.reshape(s)) for k in range(n)]",
+            "right words in the wrong places",
+        ),
     ],
     "07.2": [
         (_STACK + "        y, s = cell(y, state); new.append(s)\n    return y, new", "nothing is dropped"),
@@ -73,6 +85,13 @@ WRONG = {
         (_STACK + _UP.replace("return drop(y)", "return drop(drop(y))"), "dropped twice"),
         (_STACK + _UP.replace("append(s)", "append(state)"), "not those that the cells return"),
         (_STACK + _UP.replace("drop(y), new", "drop(y)"), "a pair"),
+        (_STACK + _UP.replace("cell(drop(y)", "cell(drop(x)"), "every cell is given the word"),
+        (_STACK + _UP.replace("state)", "s if k else state)", 1), "new state of the cell below"),
+        (
+            "def stack_step(x, states, cells, drop):\n    for k, cell in enumerate(cells):\n"
+            "        x, states[k] = cell(drop(x), states[k])\n    return drop(x), states",
+            "changes its arguments",
+        ),
     ],
     "07.3": [
         (_MEAN + "rate / num_steps, max_norm / num_steps", "larger or a smaller rate"),
@@ -82,6 +101,8 @@ WRONG = {
         (_MEAN + "rate, max_norm / num_steps", "does not make up"),
         (_MEAN + "rate * num_steps", "a pair"),
         (_MEAN + "rate * batch_size, max_norm / batch_size", "without clipping"),
+        (_MEAN + "max_norm / num_steps, rate * num_steps", "changed places"),
+        (_MEAN + "str(rate * num_steps), str(max_norm / num_steps)", "pair of numbers"),
     ],
     "07.4": [
         (_PPL + "np.exp(np.mean([w.mean() for w in windows]))", "below 1"),
@@ -96,6 +117,11 @@ WRONG = {
         (_PPL + "np.mean(np.exp(-np.concatenate([w.ravel() for w in windows])))", "mean of the logarithms"),
         (_PPL + "np.exp(-np.mean(windows))", "ValueError"),
         (_PPL + "[np.exp(-w.mean()) for w in windows]", "one perplexity"),
+        (_PPL + "np.exp(-windows[0].mean())", "return inside the loop"),
+        (_PPL + "np.exp(-sum(w.sum() for w in windows) / len(windows))", "how many words"),
+        (_PPL + "np.exp(-sum(w.sum() for w in windows))", "how many words"),
+        (_PPL + "np.exp(-np.concatenate(windows).mean(0)).mean()", "mean over rows"),
+        (_PPL + "1 / np.exp(np.concatenate(windows)).mean()", "mean of the probabilities"),
     ],
     "07.5": [
         (_left(tree=2), "how often each word occurs"),
@@ -104,6 +130,7 @@ WRONG = {
         ("continuation = {'old': 1, 'banyan': 2, 'tree': 1, 'young': 1}", "missing: <eos>"),
         (_left(**{"<s>": 0}), "ever predicted"),
         (_left(banyan=1), "banyan is not 1"),
+        (_left(banyan=["old", "young"]), "how many words"),
         ("continuation = [1, 2, 1, 1, 1]", "a dict is asked for"),
     ],
     "07.6": [
@@ -114,6 +141,7 @@ WRONG = {
         (_cause(E="padding"), "beginnings"),
         (_cause(F="reset"), "random"),
         (_cause(F="the weather"), "none of the causes"),
+        (_cause(F=0).replace("0}", "...}"), "still open"),
         ("diagnosis = {'A': 'padding'}", "no cause is given for B"),
         ("diagnosis = 'padding'", "a dict is asked for"),
     ],
