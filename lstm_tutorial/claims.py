@@ -16,6 +16,7 @@ from scipy import stats
 from . import declared, ledger
 from .declared import Claim
 from .errors import UserError
+from .results import t_test
 from .studies.rows import ROWS_FOR
 from .tables import Table
 
@@ -175,16 +176,10 @@ def compare(row, than, bound, of="ratio", paired=True):
 
     row, than : arrays of the same length, one figure a seed; at least two. Where ``of`` is ``value``, only
     ``row`` counts. bound : what the p-value is about, of a ratio as a ratio, such as 1.02. The test is
-    two-sided: Student's one-sample t-test of the numbers, which of two rows is the paired test.
+    :func:`~lstm_tutorial.results.t_test`.
     """
-    numbers, bound = np.array(_numbers(row, than, of)), math.log(bound) if "ratio" in of else bound
-    mean = float(numbers.mean())
-    if np.ptp(numbers) == 0:  # scipy has no interval then
-        low, high, p = mean, mean, float(mean == bound)
-    else:
-        test = stats.ttest_1samp(numbers, bound)
-        low, high = map(float, test.confidence_interval(1 - SIGNIFICANCE))
-        p = float(test.pvalue)
+    numbers, bound = _numbers(row, than, of), math.log(bound) if "ratio" in of else bound
+    mean, low, high, p = t_test(numbers, bound)
     told = [mean, low, high, bound]
     if of == "ratio":
         told = [math.exp(v) for v in told]

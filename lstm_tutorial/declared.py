@@ -68,6 +68,11 @@ class Study:
     solved: float | None = None
     on: dict = field(default_factory=dict)
 
+    @property
+    def margin(self):
+        """The ratio from which on two rows differ in ``measure``: 1.02 where two per cent matter."""
+        return 1 + self.smallest_difference[self.measure]
+
 
 @dataclass(frozen=True)
 class Claim:

@@ -1,208 +1,23 @@
-"""Tables of results, from the ledger alone, for notebooks and ``python -m lstm_tutorial results`` alike."""
+"""What several runs of a row come to, and two rows beside one another, seed by seed; of whichever study.
+
+A study finds its own runs in the ledger; here they are only counted, averaged and compared.
+"""
 
 import math
 import statistics
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 from scipy import stats
 
 from . import declared
-from .studies import ptb_ablation as study
-from .studies.rates import valid_perplexity
 from .tables import Table
 
 NOT_RUN = "not run"
 CONFIDENCE = 1 - declared.book().significance
 FEWEST_PAIRS = declared.book().fewest_seeds  # fewer decide nothing
 MOST_PAIRS = 1000
-
-
-def ablation_records(
-    records,
-    *,
-    data,
-    mode,
-    config,
-    epochs=None,
-    rates="seed",
-    as_published=False,
-    equal_parameters=False,
-    rows=None,
-):
-    """The records behind each row of seed 000's table: a dict from row to its records, seed by seed.
-
-    ``rates``: ``seed`` for the configuration's own rate, ``tuned`` for the one chosen on validation, or a
-    list of rates. Runs that were made to choose a rate are never among them. ``equal_parameters``: every
-    model as large as the LSTM's, see :func:`~lstm_tutorial.studies.ptb_ablation.equal_width`; rates are
-    those chosen at the configuration's own width.
-    """
-    where = (data, mode, config)
-    rows = rows or _rows_of_the_seed(as_published)
-    how = (epochs, rates, as_published, equal_parameters)
-    return {row: _row(records, row, where, *how)[0] for row in rows}
-
-
-def _rows_of_the_seed(as_published):
-    return study.AS_PUBLISHED if as_published else study.ROWS
-
-
-def _row(records, row, where, epochs, rates, as_published, equal_parameters):
-    """The records of one row, and whether its rate was tuned and lies at the edge of what was tried."""
-    data, mode, config = where
-    changes = study.AS_PUBLISHED[row] if as_published else {}
-    wanted = study.settings(config, epochs, **changes)
-    free = {"learning_rate", "rate_selected_on"} | ({"hidden_size"} if equal_parameters else set())
-    at_edge = False
-    if rates == "seed":
-        rates = [wanted["learning_rate"]]
-    elif rates == "tuned":
-        rate, at_edge = chosen_rate(records, row, data, mode, config)
-        rates = [rate]
-    found = [
-        r
-        for r in records
-        if (r["data"], r["mode"], r["settings"]["config"]) == where
-        and r["variant"] == row
-        and r["seed"] != study.TUNING_SEED
-        and r["settings"]["learning_rate"] in rates
-        and all(r["settings"].get(k) == v for k, v in wanted.items() if k not in free)
-        and (not equal_parameters or study.has_equal_width(r))
-    ]
-    return sorted(found, key=lambda r: (r["settings"]["learning_rate"], r["seed"])), at_edge
-
-
-def chosen_rate(records, row, data, mode, config):
-    """The rate that tuning gives a row, and whether it is at the edge of what was tried; None if not run."""
-
-    def valid(run):
-        for r in records:
-            same = (r["data"], r["variant"], r["seed"], r["mode"]) == (data, row, run.seed, run.mode)
-            if same and r["settings"] | {"rate_selected_on": study.BY_GRID} == run.settings:
-                return valid_perplexity(r)
-        return None
-
-    return study.choose_rate(row, mode, config, valid)
-
-
-def tuning_table(records, *, data, mode, config, rows=None):
-    """What was tried to choose each row's rate, in both rounds, and the rate that is taken.
-
-    Valid perplexity after one epoch, and where rates are close then, after the whole schedule; see
-    :func:`~lstm_tutorial.studies.ptb_ablation.choose_rate`.
-    """
-    tuning = [
-        r
-        for r in records
-        if (r["data"], r["mode"], r["settings"]["config"], r["seed"])
-        == (data, mode, config, study.TUNING_SEED)
-    ]
-    whole = study.CONFIGS[config]["max_max_epoch"]
-    lines = []
-    for row in rows or study.ROWS:
-        first, last = (
-            {
-                r["settings"]["learning_rate"]: valid_perplexity(r)
-                for r in tuning
-                if r["variant"] == row and r["settings"]["max_max_epoch"] == epochs
-            }
-            for epochs in (study.TUNING_EPOCHS, whole)
-        )
-        best = min(first.values(), default=math.inf)
-        close = [rate for rate in first if first[rate] <= study.CLOSE * best < math.inf]
-        second = _tried({rate: last.get(rate) for rate in close}) if len(close) > 1 else "–"
-        rate, _ = chosen_rate(records, row, data, mode, config)
-        taken = NOT_RUN if rate is None else f"{rate:g}"
-        tried = {rate: first.get(rate) for rate in {*study.grid(row, config), *first}}
-        lines.append((row, _tried(tried), second, taken))
-    columns = ("row", "rate: after one epoch", f"rate: after {whole}", "taken")
-    notes = (f"“After {whole}” only where others are within {study.CLOSE:g} times the best after one epoch.",)
-    return Table(
-        f"Choosing rates: valid perplexity, seed {study.TUNING_SEED}", columns, tuple(lines), notes, 3
-    )
-
-
-def _tried(scores):
-    """``0.03: 476.7 · 0.1: 299.9 · 0.9: failed`` of {rate: valid perplexity, or None if it was not run}."""
-
-    def end(score):
-        return NOT_RUN if score is None else "failed" if score == math.inf else f"{score:.1f}"
-
-    return " · ".join(f"{rate:g}: {end(scores[rate])}" for rate in sorted(scores))
-
-
-def ablation_table(
-    records,
-    *,
-    data,
-    mode,
-    config,
-    epochs=None,
-    rates="seed",
-    as_published=False,
-    equal_parameters=False,
-    rows=None,
-):
-    """Seed 000's table from the ledger; beside it the papers' figures, if the data are PTB.
-
-    Arguments as :func:`ablation_records` takes them. With ``equal_parameters`` the widths differ: H is shown.
-    """
-    asked = epochs in (None, study.CONFIGS[config]["max_max_epoch"])  # what the papers' figures are of
-    real = data == "ptb" and mode == "paper" and asked and not equal_parameters
-    columns = ["row", *(["H"] if equal_parameters else []), "parameters", "rate", "seeds", "valid", "test"]
-    columns += ["seed 000", "Levy medium", "Levy large"] if real else []
-    lines, notes = [], []
-    for row in rows or _rows_of_the_seed(as_published):
-        found, at_edge = _row(
-            records, row, (data, mode, config), epochs, rates, as_published, equal_parameters
-        )
-        published = []
-        if real:
-            name = "srnn" if row == "no_gates_as_published" else row
-            papers = (study.SEED_000, study.LEVY_MEDIUM, study.LEVY_LARGE)
-            published = [f"{paper[name]:g}" if name in paper else "–" for paper in papers]
-        for same_rate in _by_rate(found):
-            cells = _cells(same_rate)
-            if equal_parameters:
-                cells = (str(same_rate[0]["settings"]["hidden_size"]) if same_rate else NOT_RUN, *cells)
-            lines.append((row, *cells, *published))
-        if at_edge:
-            notes.append(f"{row}: the best rate is at the edge of what was tried.")
-    how = {"seed": "the configuration's learning rate", "tuned": "a rate per row, chosen on validation"}
-    epochs = epochs or study.CONFIGS[config]["max_max_epoch"]
-    size = ", models of equal size" if equal_parameters else ""
-    title = f"Perplexity on {data}, {config} configuration, {epochs} epoch{'s' * (epochs != 1)}, "
-    title += how.get(str(rates), "given learning rates") + (", as published" if as_published else "") + size
-    if equal_parameters:
-        notes.append("H: the hidden size that brings the whole model closest to the LSTM's.")
-    if data != "ptb":
-        notes.append("Generated text: not to be compared with any figure on Penn Treebank.")
-    elif mode != "paper":
-        notes.append(
-            "The beginning of Penn Treebank, and a smaller model: not to be compared with the papers."
-        )
-    return Table(title, tuple(columns), tuple(lines), tuple(notes))
-
-
-def _by_rate(records):
-    """Records of one row, grouped by learning rate; one empty group if there are none."""
-    groups = {}
-    for r in records:
-        groups.setdefault(r["settings"]["learning_rate"], []).append(r)
-    return list(groups.values()) or [[]]
-
-
-def _cells(records):
-    """Parameters, rate, seeds, valid and test of the runs of one row at one rate."""
-    if not records:
-        return (NOT_RUN,) * 5
-    return (
-        f"{records[0]['parameters']:,}",
-        f"{records[0]['settings']['learning_rate']:g}",
-        str(len(records)),
-        mean_and_spread(records, "valid_perplexity"),
-        mean_and_spread(records, "test_perplexity"),
-    )
 
 
 def mean_and_spread(records, metric):
@@ -218,10 +33,17 @@ def mean_and_spread(records, metric):
     return text + (f" ({len(failed)} {'/'.join(sorted(set(failed)))})" if failed else "")
 
 
-def smallest_difference():
-    """The smallest relative difference of the study's measure that matters, as declared before the runs."""
-    declared_study = declared.study(study.STUDY)
-    return declared_study.smallest_difference[declared_study.measure]
+def t_test(numbers, bound=0.0):
+    """Student's one-sample t-test, two-sided: (mean, low, high, p).
+
+    low, high : the interval of the mean at CONFIDENCE. p : against ``bound``. Of the differences of two rows
+    it is the paired test. Needs two numbers or more.
+    """
+    mean = float(np.mean(numbers))
+    if np.ptp(numbers) == 0:  # scipy has no interval then
+        return mean, mean, mean, float(mean == bound)
+    test = stats.ttest_1samp(numbers, bound)
+    return mean, *map(float, test.confidence_interval(CONFIDENCE)), float(test.pvalue)
 
 
 @dataclass(frozen=True)
@@ -260,10 +82,11 @@ class Paired:
         """(low, high): the 95 % confidence interval of the mean ratio, by the paired t distribution."""
         if len(self) < 2:
             return None
-        half = self._half_width(len(self))
-        return self.mean * math.exp(-half), self.mean * math.exp(half)
+        _, low, high, _ = t_test(self._logs)
+        return math.exp(low), math.exp(high)
 
     def _half_width(self, pairs):
+        """Of the interval in logs, if there were so many pairs with this spread."""
         return float(stats.t.ppf((1 + CONFIDENCE) / 2, pairs - 1)) * self.spread / math.sqrt(pairs)
 
     @property
@@ -304,7 +127,7 @@ class Paired:
 
 
 def paired(runs, baseline):
-    """A :class:`Paired` of two lists of records of the same seeds, such as :func:`ablation_records` gives.
+    """A :class:`Paired` of two lists of records of the same seeds, such as a study's ``reported`` gives.
 
     Raises ValueError where a seed is in a list twice, at two rates say: which one would be compared?
     """

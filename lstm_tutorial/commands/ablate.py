@@ -1,20 +1,25 @@
 """``ablate``: seed 000's table, run."""
 
-import argparse
-
-import torch
-
 from .. import ledger
-from .. import mode as modes
 from ..data import load_corpus
-from ..engines import ENGINES, choose
+from ..engines import choose
 from ..errors import UserError
-from ..results import ablation_table
 from ..spec import variants
 from ..studies import ptb_ablation as study
 from ..studies.rates import valid_perplexity
 from ..studies.runner import perform
-from .arguments import at_least, device_of, positive
+from .arguments import (
+    add_command,
+    add_seeds,
+    add_torch,
+    at_least,
+    device_and_threads,
+    key_of,
+    mode_and_config,
+    positive,
+    reported_seeds,
+    say_rate,
+)
 
 DESCRIPTION = """\
 Train the five language models of seed 000 and show what each part of an LSTM is worth.
@@ -31,26 +36,16 @@ end when more --epochs are asked for.
 
 def add_parser(subparsers):
     """Add ``ablate`` to the commands."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "ablate",
+        run,
         help="the LSTM without some of its parts, on Penn Treebank (seed 000)",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add(
-        "--config",
-        choices=("small", "medium", "large"),
-        help="the paper's settings; without it the mode decides",
-    )
-    add("--corpus", default="auto", choices=("auto", "ptb", "banyan"), help="default: PTB if it can be had")
-    add(
-        "--variants",
-        nargs="+",
-        metavar="NAME",
-        help="rows; default: the five of seed 000",
-    )
-    add("--seeds", nargs="+", type=at_least(0), metavar="N", default=[0], help="default: 0")
+    add("--variants", nargs="+", metavar="NAME", help="rows; default: the five of seed 000")
+    add_seeds(parser, [0])
     add("--epochs", type=at_least(1), metavar="N", help="instead of the configuration's")
     add("--learning-rates", nargs="+", type=positive, metavar="RATE", help="instead of the configuration's")
     add(
@@ -64,38 +59,22 @@ def add_parser(subparsers):
         action="store_true",
         help="widen each row until its whole model is as large as the LSTM's",
     )
-    add(
-        "--engine",
-        default="auto",
-        choices=("auto", *ENGINES),
-        help="how cells are computed; default: the fastest",
-    )
-    add("--device", default="cpu", metavar="DEVICE", help="cpu, cuda, cuda:1, …; default: cpu")
-    add("--threads", type=at_least(1), metavar="N", help="CPU threads; default: torch's choice")
-    add("--mode", choices=modes.MODES, help="how much to compute; default: LSTM_TUTORIAL_MODE, or laptop")
-    parser.set_defaults(func=run)
+    add_torch(parser, ("small", "medium", "large"))
 
 
 def run(args):
     """Do the runs that were asked for, and print the table. Returns 0."""
-    rows = _rows(args)
-    device = device_of(args.device)
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    rows, device = _rows(args), device_and_threads(args)
     if args.tune and (args.learning_rates or args.as_published):
         raise UserError("--tune chooses the rate itself: leave out --learning-rates and --as-published.")
     if args.equal_parameters and args.as_published:
         raise UserError("--as-published has the published widths: leave out --equal-parameters.")
-    if study.TUNING_SEED in args.seeds:
-        raise UserError(
-            f"seed {study.TUNING_SEED} chooses learning rates and is never reported: take another."
-        )
-    mode, config = _mode_and_config(args)
+    seeds = reported_seeds(args, study.TUNING_SEED)
+    mode, config = mode_and_config(args, "small")
     corpus = load_corpus(args.corpus, size=mode)
-    say = print
 
     def do(run):
-        return perform(run, corpus, args.engine, device, say)
+        return perform(run, corpus, args.engine, device)
 
     rates = {row: args.learning_rates or [None] for row in rows}
     selected_on = study.BY_HAND if args.learning_rates else study.BY_SEED
@@ -103,7 +82,7 @@ def run(args):
         selected_on = study.BY_VALID
         for row in rows:
             rate, at_edge = study.choose_rate(row, mode, config, lambda run: valid_perplexity(do(run)))
-            say(f"{row}: rate {rate:g}" + (", at the edge of what was tried." if at_edge else "."))
+            say_rate(row, rate, at_edge)
             rates[row] = [rate]
     make = study.published_run if args.as_published else study.run_of
     changes = dict.fromkeys(rows, {})
@@ -111,14 +90,14 @@ def run(args):
         changes = {
             row: {"hidden_size": study.equal_width(row, config, len(corpus.vocabulary))} for row in rows
         }
-    for seed in args.seeds:
+    for seed in seeds:
         for row in rows:
             for rate in rates[row]:
                 how = dict(epochs=args.epochs, rate=rate, selected_on=selected_on) | changes[row]
                 do(make(row, seed, mode, config, **how))
-    say("")
-    say(
-        ablation_table(
+    print()
+    print(
+        study.results_table(
             [r for r in ledger.read(study.STUDY) if r["data_sha256"] == corpus.sha256],
             rows=list(dict.fromkeys([*_rows_of_the_seed(args), *rows])),
             data=corpus.name,
@@ -133,25 +112,13 @@ def run(args):
     return 0
 
 
-def _mode_and_config(args):
-    """An explicit configuration means the paper's settings, whatever the mode."""
-    mode = args.mode or modes.mode()
-    if args.config is not None:
-        return "paper", args.config
-    return mode, "small" if mode == "paper" else mode
-
-
 def _rows_of_the_seed(args):
     return study.AS_PUBLISHED if args.as_published else study.ROWS
 
 
 def _rows(args):
     """The canonical keys of the rows asked for, each known to be possible before anything is run."""
-    rows = []
-    for name in args.variants or _rows_of_the_seed(args):
-        if name not in variants:
-            raise UserError(f"no cell is called {name!r}; there are {', '.join(variants)}.")
-        rows.append(variants.key(name))
+    rows = [key_of(name) for name in args.variants or _rows_of_the_seed(args)]
     if args.as_published:
         for row in rows:
             if row not in study.AS_PUBLISHED:

@@ -1,13 +1,11 @@
 """``agreement``: an LSTM and a simple RNN on subject and verb, in NumPy."""
 
-import argparse
-
 from .. import ledger
 from .. import mode as modes
 from ..data import load_corpus
 from ..studies import agreement as study
 from ..studies.rates import best_rate, valid_perplexity
-from .arguments import cells_among, seeds_among
+from .arguments import add_cells, add_command, add_mode, add_seeds, cells_among, reported_seeds, say_rate
 
 DESCRIPTION = """\
 Train an LSTM and a simple RNN on the generated Banyan treebank, in NumPy, and see how often each gets a verb
@@ -25,31 +23,28 @@ Finished runs are in the ledger and are not done again: stop with Ctrl-C and giv
 
 def add_parser(subparsers):
     """Add ``agreement`` to the commands."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "agreement",
+        run,
         help="LSTM and simple RNN on subject and verb, in NumPy (chapters 01 and 04)",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    seeds = " ".join(map(str, study.SEEDS))
-    parser.add_argument("--variants", nargs="+", metavar="NAME", help=f"default: {' '.join(study.ROWS)}")
-    parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help=f"default: {seeds}")
-    parser.add_argument(
-        "--mode", choices=modes.MODES, help="how much to compute; default: LSTM_TUTORIAL_MODE, or laptop"
-    )
-    parser.set_defaults(func=run)
+    add_cells(parser, study.ROWS)
+    add_seeds(parser, study.SEEDS)
+    add_mode(parser)
 
 
 def run(args):
     """Do the runs that were asked for, and print the table. Returns 0."""
     rows, mode = cells_among(args.variants, study.ROWS), args.mode or modes.mode()
-    seeds = seeds_among(args.seeds, study.SEEDS, study.TUNING_SEED)
+    seeds = reported_seeds(args, study.TUNING_SEED)
     corpus = load_corpus("banyan", size=mode)
     for row in rows:
         runs = study.tuning_runs(row, mode)
         tried = {rate: valid_perplexity(study.perform(r, corpus)) for rate, r in runs.items()}
         rate, at_edge = best_rate(tried)
-        print(f"{row}: rate {rate:g}" + (", at the edge of what was tried." if at_edge else "."), flush=True)
+        say_rate(row, rate, at_edge)
     records = ledger.read(study.STUDY)
     rates = {row: study.chosen_rate(records, row, mode)[0] for row in rows}
     for seed in seeds:

@@ -1,12 +1,74 @@
-"""What several commands read from their arguments."""
+"""What several commands have in common: their arguments, and what is read from them."""
 
 import argparse
 import math
 
 import torch
 
+from .. import mode as modes
+from ..engines import ENGINES
 from ..errors import UserError
 from ..spec import variants
+
+
+def add_command(subparsers, name, run, *, help, description):
+    """Add a command, which ``run(args)`` carries out. Returns its parser."""
+    parser = subparsers.add_parser(
+        name, help=help, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(func=run)
+    return parser
+
+
+def add_mode(parser):
+    """``--mode``."""
+    parser.add_argument(
+        "--mode", choices=modes.MODES, help="how much to compute; default: LSTM_TUTORIAL_MODE, or laptop"
+    )
+
+
+def add_seeds(parser, default):
+    """``--seeds``, whole numbers from 0; :func:`reported_seeds` refuses the one that they may not be."""
+    shown = f"default: {' '.join(map(str, default))}"
+    parser.add_argument("--seeds", nargs="+", type=at_least(0), metavar="N", default=default, help=shown)
+
+
+def add_cells(parser, rows):
+    """``--variants``, cells of a study; :func:`cells_among` checks them."""
+    parser.add_argument("--variants", nargs="+", metavar="NAME", help=f"default: {' '.join(rows)}")
+
+
+def add_torch(parser, configs):
+    """What a study in torch needs: configuration, text, engine, device, threads and mode."""
+    add = parser.add_argument
+    add("--config", choices=configs, help="the paper's settings; without it the mode decides")
+    add("--corpus", default="auto", choices=("auto", "ptb", "banyan"), help="default: PTB if it can be had")
+    add(
+        "--engine",
+        default="auto",
+        choices=("auto", *ENGINES),
+        help="how cells are computed; default: the fastest",
+    )
+    add("--device", default="cpu", metavar="DEVICE", help="cpu, cuda, cuda:1, …; default: cpu")
+    add("--threads", type=at_least(1), metavar="N", help="CPU threads; default: torch's choice")
+    add_mode(parser)
+
+
+def mode_and_config(args, paper_config):
+    """How much to compute, and with which configuration: an explicit one is run as in the paper, whatever the
+    mode; without one, ``paper_config`` is what mode ``paper`` has."""
+    if args.config is not None:
+        return "paper", args.config
+    mode = args.mode or modes.mode()
+    return mode, paper_config if mode == "paper" else mode
+
+
+def device_and_threads(args):
+    """The device that was asked for, torch's threads set. Raises UserError if it is not to be had."""
+    device = device_of(args.device)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    return device
 
 
 def device_of(name):
@@ -42,17 +104,28 @@ def positive(text):
 
 
 def cells_among(names, rows):
-    """The canonical keys of cells that were asked for, all ``rows`` if none was. UserError for any other."""
-    found = []
-    for name in names or rows:
-        if name not in variants or variants.key(name) not in rows:
-            raise UserError(f"the study has the cells {', '.join(rows)}, and not {name!r}.")
-        found.append(variants.key(name))
+    """The keys of the cells that were asked for, all ``rows`` if none was. UserError for any other."""
+    found = [key_of(name) for name in names or rows]
+    for key in found:
+        if key not in rows:
+            raise UserError(f"the study has the cells {', '.join(rows)}, and not {key!r}.")
     return found
 
 
-def seeds_among(seeds, default, tuning_seed):
-    """The seeds that were asked for, or the default. UserError for one that is negative or chooses rates."""
-    if seeds and (min(seeds) < 0 or tuning_seed in seeds):
-        raise UserError(f"seeds are whole numbers from 0, but for {tuning_seed}, which is never reported.")
-    return seeds or default
+def key_of(name):
+    """The key of a cell of the catalogue, by any of its names. UserError for a name that none has."""
+    if name not in variants:
+        raise UserError(f"no cell is called {name!r}; there are {', '.join(variants)}.")
+    return variants.key(name)
+
+
+def reported_seeds(args, tuning_seed):
+    """The seeds that were asked for. UserError if the one that chooses rates is among them."""
+    if tuning_seed in args.seeds:
+        raise UserError(f"seed {tuning_seed} chooses rates and is never reported: take another.")
+    return args.seeds
+
+
+def say_rate(row, rate, at_edge):
+    """Print the rate that was chosen for a row."""
+    print(f"{row}: rate {rate:g}" + (", at the edge of what was tried." if at_edge else "."), flush=True)

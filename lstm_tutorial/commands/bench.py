@@ -1,12 +1,10 @@
 """``bench``: how fast, side by side."""
 
-import argparse
-
 import torch
 
 from .. import bench, ledger
 from ..errors import UserError
-from ..spec import variants
+from .arguments import add_command, key_of
 
 DESCRIPTION = """\
 Speed as ratios, each measured in one run: our hand-written backward pass against autograd for every cell,
@@ -17,17 +15,17 @@ machine's; only the ratios travel. Let nothing else run meanwhile.
 
 def add_parser(subparsers):
     """Add ``bench`` to the commands."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "bench",
+        run,
         help="how fast the engines are, as ratios",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("what", nargs="*", metavar="engines | numpy | training", help="default: all three")
     parser.add_argument("--variants", nargs="+", metavar="NAME", help="cells to time; default: all")
     parser.add_argument("--rounds", type=int, default=30, metavar="N", help="timed rounds; default: 30")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="CPU threads; default: 2")
-    parser.set_defaults(func=run)
 
 
 def run(args):
@@ -35,9 +33,7 @@ def run(args):
     unknown = set(args.what) - {"engines", "numpy", "training"}
     if unknown:
         raise UserError(f"there is no benchmark {sorted(unknown)[0]!r}: choose engines, numpy or training.")
-    for name in args.variants or ():
-        if name not in variants:
-            raise UserError(f"no cell is called {name!r}; there are {', '.join(variants)}.")
+    cells = [key_of(name) for name in args.variants or ()]
     if args.rounds < 1 or args.threads < 1:
         raise UserError("--rounds and --threads are whole numbers of at least 1.")
     torch.set_num_threads(args.threads)
@@ -45,7 +41,7 @@ def run(args):
     versions = ledger.where_run(args.threads)["versions"]
     print(", ".join(f"{k} {v}" for k, v in versions.items()), end="\n\n")
     if "engines" in what:
-        print(bench.engines_table(args.rounds, names=args.variants), end="\n\n", flush=True)
+        print(bench.engines_table(args.rounds, names=cells or None), end="\n\n", flush=True)
     if "numpy" in what:
         print(bench.numpy_table(args.rounds, threads=args.threads), end="\n\n", flush=True)
     if "training" in what:

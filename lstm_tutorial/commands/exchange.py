@@ -1,12 +1,10 @@
 """``exchange``: by which part of the weighted sum a subject's number reaches the verb, in NumPy."""
 
-import argparse
-
 from .. import ledger
 from .. import mode as modes
 from ..data import load_corpus
 from ..studies import exchange as study
-from .arguments import cells_among, seeds_among
+from .arguments import add_cells, add_command, add_mode, add_seeds, cells_among, reported_seeds
 
 DESCRIPTION = """\
 Train the LSTM and LSTM − SRNN on the generated Banyan treebank, in NumPy, let each read sentences with a
@@ -23,25 +21,22 @@ Finished runs are in the ledger and are not done again: stop with Ctrl-C and giv
 
 def add_parser(subparsers):
     """Add ``exchange`` to the commands."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "exchange",
+        run,
         help="which part of the weighted sum carries a subject's number, in NumPy (chapter 09)",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    seeds = " ".join(map(str, study.SEEDS))
-    parser.add_argument("--variants", nargs="+", metavar="NAME", help=f"default: {' '.join(study.ROWS)}")
-    parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help=f"default: {seeds}")
-    parser.add_argument(
-        "--mode", choices=modes.MODES, help="how much to compute; default: LSTM_TUTORIAL_MODE, or laptop"
-    )
-    parser.set_defaults(func=run)
+    add_cells(parser, study.ROWS)
+    add_seeds(parser, study.SEEDS)
+    add_mode(parser)
 
 
 def run(args):
     """Do the runs that were asked for, and print the table. Returns 0."""
     rows, mode = cells_among(args.variants, study.ROWS), args.mode or modes.mode()
-    seeds = seeds_among(args.seeds, study.SEEDS, study.TUNING_SEED)
+    seeds = reported_seeds(args, study.TUNING_SEED)
     corpus = load_corpus("banyan", size=mode)
     for seed in seeds:
         for row in rows:

@@ -1,12 +1,10 @@
 """``history``: the LSTM of 1997, 2000, 2002 and 2005 on the tasks that asked for it, in NumPy."""
 
-import argparse
-
 from .. import ledger
 from .. import mode as modes
 from ..errors import UserError
-from ..spec import variants
 from ..studies import history as study
+from .arguments import add_command, add_mode, add_seeds, key_of, reported_seeds
 
 DESCRIPTION = """\
 Train the cells of 1997, 2000, 2002 and 2005, and cells with one wire less, on the tasks of chapter 05.
@@ -22,26 +20,28 @@ Finished runs are in the ledger and are not done again: stop with Ctrl-C and giv
 
 def add_parser(subparsers):
     """Add ``history`` to the commands."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "history",
+        run,
         help="1997, 2000, 2002, 2005: each part of the LSTM on the task that asked for it, in NumPy",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     tasks = " ".join(study.TASKS)
     add("--tasks", nargs="+", choices=study.TASKS, metavar="TASK", help=f"default: {tasks}")
     add("--variants", nargs="+", metavar="NAME", help="cells of the catalogue; default: all that a task has")
-    add("--seeds", nargs="+", type=int, metavar="N", help=f"default: {' '.join(map(str, study.SEEDS))}")
-    add("--mode", choices=modes.MODES, help="how much to compute; default: LSTM_TUTORIAL_MODE, or laptop")
-    parser.set_defaults(func=run)
+    add_seeds(parser, study.SEEDS)
+    add_mode(parser)
 
 
 def run(args):
     """Do the runs that were asked for, and print their table. Returns 0."""
-    mode, seeds, pairs = args.mode or modes.mode(), args.seeds or study.SEEDS, _pairs(args)
-    if min(seeds) < 0 or study.TUNING_SEED in seeds:
-        raise UserError(f"seeds are whole numbers from 0, but for {study.TUNING_SEED}, which chooses rates.")
+    mode, seeds, pairs = (
+        args.mode or modes.mode(),
+        reported_seeds(args, study.TUNING_SEED),
+        _pairs(args),
+    )
 
     def say(line):
         print(line, flush=True)
@@ -62,10 +62,7 @@ def run(args):
 
 def _pairs(args):
     """(task, row) for all that was asked for."""
-    for name in args.variants or ():
-        if name not in variants:
-            raise UserError(f"no cell is called {name!r}; there are {', '.join(variants)}.")
-    wanted = {variants.key(name) for name in args.variants or ()}
+    wanted = {key_of(name) for name in args.variants or ()}
     pairs = [
         (task, row)
         for task in args.tasks or study.TASKS

@@ -1,6 +1,5 @@
 """``rerun``: a run of the ledger once more, from nothing but what its record says."""
 
-import argparse
 import math
 
 import torch
@@ -13,7 +12,7 @@ from ..studies.record import Run
 from ..studies.runner import ProgressBar
 from ..tables import Table
 from ..training import train
-from .arguments import device_of
+from .arguments import add_command, device_of
 
 WITHIN = 0.03  # what another machine, version or engine may change in a perplexity
 
@@ -30,15 +29,15 @@ should land within {WITHIN:.0%}. Nothing is written to the ledger. Exit code 1 i
 
 def add_parser(subparsers):
     """Add ``rerun`` to the commands."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "rerun",
+        run,
         help="a run of the ledger once more, from its recorded settings",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run_id", nargs="?", metavar="RUN_ID", help="the beginning of the run's id")
     parser.add_argument("--device", default="cpu", metavar="DEVICE", help="cpu, cuda, …; default: cpu")
-    parser.set_defaults(func=run)
 
 
 def run(args):

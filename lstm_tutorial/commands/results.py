@@ -3,22 +3,22 @@
 from .. import ledger
 from ..claims import claims_table
 from ..errors import UserError
-from ..results import ablation_table, tuning_table
 from ..studies import agreement, exchange, history, lstm_vs_gru, ptb_ablation
+from .arguments import add_command
 
 
 def _ablation(records):
     """The tables of seed 000, for every text and configuration that has been run."""
     for (data, mode, config), same in _by(records, _where):
         where = dict(data=data, mode=mode, config=config)
-        yield ablation_table(same, **where)
-        yield tuning_table(same, **where)
-        yield ablation_table(same, **where, rates="tuned")
+        yield ptb_ablation.results_table(same, **where)
+        yield ptb_ablation.tuning_table(same, **where)
+        yield ptb_ablation.results_table(same, **where, rates="tuned")
         if mode == "paper":
-            yield ablation_table(same, **where, as_published=True)
-            yield ablation_table(same, **where, rates="tuned", equal_parameters=True)
+            yield ptb_ablation.results_table(same, **where, as_published=True)
+            yield ptb_ablation.results_table(same, **where, rates="tuned", equal_parameters=True)
         if config == "small":
-            yield ablation_table(same, **where, epochs=13)
+            yield ptb_ablation.results_table(same, **where, epochs=13)
 
 
 def _comparison(records):
@@ -67,8 +67,10 @@ STUDIES = {
 
 def add_parser(subparsers):
     """Add ``results`` to the commands."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
         "results",
+        run,
         help="tables of what has been run, beside the papers' figures",
         description="Tables from the ledger: the runs committed in data/results, and those of this machine.",
     )
@@ -84,7 +86,6 @@ def add_parser(subparsers):
         action="store_true",
         help="fold this machine's finished runs into data/results (for those who maintain the course)",
     )
-    parser.set_defaults(func=run)
 
 
 def run(args):

@@ -1,13 +1,17 @@
 """Seed 000 (Khan 2019, after Levy et al. 2018): what is left of an LSTM language model when parts are cut.
 
-The study is data: its rows, its configurations, what was published. :func:`run_of` makes a run of a row.
+The study is data: its rows, its configurations, what was published. :func:`run_of` makes a run of a row, and
+:func:`reported` finds them again in the ledger.
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from .. import ledger
+from ..results import NOT_RUN, mean_and_spread
 from ..spec import variants
-from .rates import best_rate, scores_of
+from ..tables import Table
+from .rates import best_rate, scores_of, valid_perplexity
 from .record import Run
 from .sizes import closest_width, parameter_count, vocabulary_behind
 
@@ -70,6 +74,9 @@ AS_PUBLISHED = {
     "no_srnn_hidden": {"spec_changes": {"content_reads": "xb"}},
     "no_srnn_out": {"spec_changes": {"content_reads": "xb"}},
 }
+
+
+# --- which runs there are ------------------------------------------------------------------------------
 
 
 def settings(config, epochs=None, rate=None, selected_on=BY_SEED, **changes):
@@ -155,3 +162,180 @@ def choose_rate(variant, mode, config, valid_perplexity):
 def spec_of(record):
     """The cell of a record, with the changes that its settings name."""
     return replace(variants[record["variant"]], **record["settings"]["spec_changes"])
+
+
+# --- finding them again --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which runs a table is about: of which text, mode and configuration, and done how.
+
+    epochs : None for as many as the configuration has. rates : ``seed`` for the configuration's own rate,
+    ``tuned`` for the one chosen on validation, or a list of rates. as_published : as the code of seed 000 did
+    it. equal_parameters : every model as large as the LSTM's, see :func:`equal_width`; rates are those chosen
+    at the configuration's own width.
+    """
+
+    data: str
+    mode: str
+    config: str
+    epochs: int | None = None
+    rates: str | list = "seed"
+    as_published: bool = False
+    equal_parameters: bool = False
+
+    @property
+    def where(self):
+        """Text, mode and configuration."""
+        return self.data, self.mode, self.config
+
+    @property
+    def rows(self):
+        """The rows of the seed."""
+        return tuple(AS_PUBLISHED) if self.as_published else ROWS
+
+
+def reported(records, *, rows=None, **asked):
+    """{row: its records, seed by seed}, without runs that were made to choose a rate.
+
+    rows : default: the seed's. Other arguments as :class:`Asked` takes them.
+    """
+    asked = Asked(**asked)
+    return {row: _records_of(records, row, asked) for row in rows or asked.rows}
+
+
+def _records_of(records, row, asked):
+    """The records of one row, by rate and seed."""
+    wanted = settings(asked.config, asked.epochs, **(AS_PUBLISHED[row] if asked.as_published else {}))
+    rates = {
+        "seed": lambda: [wanted["learning_rate"]],
+        "tuned": lambda: [chosen_rate(records, row, *asked.where)[0]],
+    }.get(str(asked.rates), lambda: asked.rates)()
+    free = {"learning_rate", "rate_selected_on"} | ({"hidden_size"} if asked.equal_parameters else set())
+    found = [
+        r
+        for r in records
+        if (r["data"], r["mode"], r["settings"]["config"]) == asked.where
+        and r["variant"] == row
+        and r["seed"] != TUNING_SEED
+        and r["settings"]["learning_rate"] in rates
+        and all(r["settings"].get(k) == v for k, v in wanted.items() if k not in free)
+        and (not asked.equal_parameters or has_equal_width(r))
+    ]
+    return sorted(found, key=lambda r: (r["settings"]["learning_rate"], r["seed"]))
+
+
+def chosen_rate(records, row, data, mode, config):
+    """The rate that tuning gives a row, and whether it is at the edge; (None, False) if a run is missing."""
+
+    def valid(run):
+        for r in records:
+            same = (r["data"], r["variant"], r["seed"], r["mode"]) == (data, row, run.seed, run.mode)
+            if same and ledger.decisive(r["settings"]) == ledger.decisive(run.settings):
+                return valid_perplexity(r)
+        return None
+
+    return choose_rate(row, mode, config, valid)
+
+
+def tuning_table(records, *, data, mode, config, rows=None):
+    """What was tried to choose each row's rate, in both rounds, and the rate that is taken.
+
+    Valid perplexity after one epoch, and where rates are close then, after the whole schedule; see
+    :func:`choose_rate`.
+    """
+    tuning = [
+        r
+        for r in records
+        if (r["data"], r["mode"], r["settings"]["config"], r["seed"]) == (data, mode, config, TUNING_SEED)
+    ]
+    whole = CONFIGS[config]["max_max_epoch"]
+    lines = []
+    for row in rows or ROWS:
+        first, last = (
+            {
+                r["settings"]["learning_rate"]: valid_perplexity(r)
+                for r in tuning
+                if r["variant"] == row and r["settings"]["max_max_epoch"] == epochs
+            }
+            for epochs in (TUNING_EPOCHS, whole)
+        )
+        best = min(first.values(), default=math.inf)
+        close = [rate for rate in first if first[rate] <= CLOSE * best < math.inf]
+        second = _tried({rate: last.get(rate) for rate in close}) if len(close) > 1 else "–"
+        rate, _ = chosen_rate(records, row, data, mode, config)
+        taken = NOT_RUN if rate is None else f"{rate:g}"
+        tried = {rate: first.get(rate) for rate in {*grid(row, config), *first}}
+        lines.append((row, _tried(tried), second, taken))
+    columns = ("row", "rate: after one epoch", f"rate: after {whole}", "taken")
+    notes = (f"“After {whole}” only where others are within {CLOSE:g} times the best after one epoch.",)
+    return Table(f"Choosing rates: valid perplexity, seed {TUNING_SEED}", columns, tuple(lines), notes, 3)
+
+
+def _tried(scores):
+    """``0.03: 476.7 · 0.1: 299.9 · 0.9: failed`` of {rate: valid perplexity, or None if it was not run}."""
+
+    def end(score):
+        return NOT_RUN if score is None else "failed" if score == math.inf else f"{score:.1f}"
+
+    return " · ".join(f"{rate:g}: {end(scores[rate])}" for rate in sorted(scores))
+
+
+def results_table(records, *, rows=None, **asked):
+    """Seed 000's table from the ledger; beside it the papers' figures, if the data are PTB.
+
+    Arguments as of :func:`reported`. With ``equal_parameters`` the widths differ: H is shown.
+    """
+    found, asked = reported(records, rows=rows, **asked), Asked(**asked)
+    whole = CONFIGS[asked.config]["max_max_epoch"]
+    epochs = asked.epochs or whole
+    real = asked.data == "ptb" and asked.mode == "paper"
+    beside = real and epochs == whole and not asked.equal_parameters  # what the papers' figures are of
+    columns = ["row", *(["H"] * asked.equal_parameters), "parameters", "rate", "seeds", "valid", "test"]
+    columns += ["seed 000", "Levy medium", "Levy large"] if beside else []
+    lines, notes = [], []
+    for row, runs in found.items():
+        name = "srnn" if row == "no_gates_as_published" else row
+        papers = (SEED_000, LEVY_MEDIUM, LEVY_LARGE) if beside else ()
+        published = [f"{paper[name]:g}" if name in paper else "–" for paper in papers]
+        for same_rate in _by_rate(runs):
+            lines.append((row, *_cells(same_rate, asked.equal_parameters), *published))
+        if asked.rates == "tuned" and chosen_rate(records, row, *asked.where)[1]:
+            notes.append(f"{row}: the best rate is at the edge of what was tried.")
+    how = {"seed": "the configuration's learning rate", "tuned": "a rate per row, chosen on validation"}
+    title = f"Perplexity on {asked.data}, {asked.config} configuration, {epochs} epoch{'s' * (epochs != 1)}, "
+    title += how.get(str(asked.rates), "given learning rates") + ", as published" * asked.as_published
+    if asked.equal_parameters:
+        title += ", models of equal size"
+        notes.append("H: the hidden size that brings the whole model closest to the LSTM's.")
+    if asked.data != "ptb":
+        notes.append("Generated text: not to be compared with any figure on Penn Treebank.")
+    elif not real:
+        notes.append(
+            "The beginning of Penn Treebank, and a smaller model: not to be compared with the papers."
+        )
+    return Table(title, tuple(columns), tuple(lines), tuple(notes))
+
+
+def _by_rate(records):
+    """Records of one row, grouped by learning rate; one empty group if there are none."""
+    groups = {}
+    for r in records:
+        groups.setdefault(r["settings"]["learning_rate"], []).append(r)
+    return list(groups.values()) or [[]]
+
+
+def _cells(records, with_width):
+    """H if it is asked for, parameters, rate, seeds, valid and test of the runs of one row at one rate."""
+    if not records:
+        return (NOT_RUN,) * (5 + with_width)
+    chosen = records[0]["settings"]
+    return (
+        *([str(chosen["hidden_size"])] * with_width),
+        f"{records[0]['parameters']:,}",
+        f"{chosen['learning_rate']:g}",
+        str(len(records)),
+        mean_and_spread(records, "valid_perplexity"),
+        mean_and_spread(records, "test_perplexity"),
+    )

@@ -4,16 +4,13 @@
 ``on`` is what ``data/claims.toml`` has under that name. This is where a new study is registered.
 """
 
-from .. import results
 from . import agreement, exchange, history, lstm_vs_gru, ptb_ablation
 
 
 def _ablation(records, *, data, mode, config, as_published=False):
     """The rows of seed 000: each at its tuned rate, or as its code ran them."""
-    where = dict(data=data, mode=mode, config=config)
-    if as_published:
-        return results.ablation_records(records, **where, as_published=True)
-    return results.ablation_records(records, **where, rates="tuned")
+    how = dict(as_published=True) if as_published else dict(rates="tuned")
+    return ptb_ablation.reported(records, data=data, mode=mode, config=config, **how)
 
 
 ROWS_FOR = {
