@@ -23,7 +23,7 @@ from lstm_tutorial.commands import ablate
 from lstm_tutorial.data import Corpus, load_corpus
 from lstm_tutorial.language_model import LanguageModel, perplexity
 from lstm_tutorial.studies import ptb_ablation as study
-from lstm_tutorial.studies import runner
+from lstm_tutorial.studies import record, runner
 from lstm_tutorial.studies.rates import valid_perplexity
 from lstm_tutorial.training import CURVE, Outcome, build_model
 
@@ -385,7 +385,7 @@ def test_a_run_of_another_width_is_in_neither_table():
     one = paper_record("srnn", 0, 180.0, rate=0.1, hidden_size=250)
     one["parameters"] = study.parameter_count("srnn", 250, 10_000)
     for equal in (False, True):
-        rows = results.ablation_records(
+        rows = study.reported(
             [one], data="ptb", mode="paper", config="small", rates=[0.1], equal_parameters=equal
         )
         assert rows["srnn"] == []
@@ -484,7 +484,7 @@ def test_tune_goes_one_step_further_at_an_edge_and_says_when_it_ends_there(
     assert [(seed, rate) for _, rate, seed, _ in landscape["done"][len(rates) :]] == [
         (0, pytest.approx(chosen))
     ]
-    assert results.chosen_rate(records(), variant, "banyan", "smoke", "smoke") == (
+    assert study.chosen_rate(records(), variant, "banyan", "smoke", "smoke") == (
         pytest.approx(chosen),
         at_edge,
     )
@@ -675,7 +675,7 @@ def test_a_finished_run_is_not_lost_when_what_comes_after_fails(tiny, monkeypatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "summary", fail)
+        patch.setattr(record, "summary", fail)
         assert main(["ablate", "--variants", "lstm"]) == 130
     (r,) = records()
     monkeypatch.setattr(runner, "train", fail)

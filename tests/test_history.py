@@ -87,9 +87,9 @@ def test_a_run_enters_the_ledger_once_with_the_keys_of_every_record(place, monke
     assert set(record) == KEYS
 
     said = []
-    monkeypatch.setattr(study, "train", lambda run: pytest.fail("it is done again"))
+    monkeypatch.setattr(study, "train", lambda *_: pytest.fail("it is done again"))
     assert study.perform(run, say=said.append)["run_id"] == record["run_id"]
-    assert said[0].endswith("(in the ledger).")
+    assert "in the ledger" in said[0]
 
 
 def test_training_repeats_itself():
@@ -284,7 +284,7 @@ def test_the_command_runs_a_task_and_does_nothing_twice(place, capsys):
     assert "timed-spikes, at most 20 updates" in first and "2000 + peepholes" in first
     assert len(ledger.read(study.STUDY)) == 2 * 3  # two rows: two rates, one seed
     assert main(command) == 0
-    assert capsys.readouterr().out.count("(in the ledger)") == 2 * 3
+    assert capsys.readouterr().out.count("in the ledger") == 2 * 3
     assert main(["results", "history", "--collect"]) == 0
     assert "timed-spikes" in capsys.readouterr().out
     assert (place / "results" / "history.jsonl").exists()
@@ -293,8 +293,6 @@ def test_the_command_runs_a_task_and_does_nothing_twice(place, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--seeds", "100"], "chooses rates"),
-        (["--seeds", "-1"], "whole numbers"),
         (["--variants", "lstm1996"], "no cell is called 'lstm1996'"),
         (["--variants", "gru"], "not with gru"),
         (["--tasks", "embedded-reber", "--variants", "lstm2002"], "lstm1997, srnn"),

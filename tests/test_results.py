@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lstm_tutorial import ledger, results
+from lstm_tutorial import claims, declared, ledger, results
 from lstm_tutorial.results import Paired, compared, paired, paired_table
 from lstm_tutorial.studies import ptb_ablation as study
 
@@ -87,10 +87,8 @@ def test_two_pairs_decide_nothing_however_far_apart():
 
 
 def test_the_rule_is_that_of_the_claims():
-    from lstm_tutorial import claims
-
     assert results.FEWEST_PAIRS == claims.FEWEST_SEEDS
-    assert results.smallest_difference() == 0.02
+    assert declared.study(study.STUDY).margin == 1.02
 
 
 def decides(mean, spread, pairs):
@@ -141,13 +139,13 @@ def test_a_table_of_any_number_of_pairs():
 
 def test_the_committed_runs_can_be_compared_whatever_has_been_run():
     records = ledger.read(study.STUDY, committed_only=True)
-    found = results.ablation_records(records, data="ptb", mode="paper", config="small", rates="tuned")
+    found = study.reported(records, data="ptb", mode="paper", config="small", rates="tuned")
     rows = compared(found)
     assert list(rows) == [row for row in study.ROWS if row != "lstm"]
     for row, one in rows.items():
         both = {r["seed"] for r in found[row]} & {r["seed"] for r in found["lstm"]}
         assert set(one.ratios) | (both if one.failed else set()) == both
-    assert len(paired_table(rows, 1 + results.smallest_difference()).rows) == 4
+    assert len(paired_table(rows, declared.study(study.STUDY).margin).rows) == 4
 
 
 def tuning(row, rate, valid, epochs=1, status="finished"):
@@ -167,7 +165,7 @@ def test_the_tuning_table_shows_both_rounds_and_what_is_taken():
     where = dict(data="ptb", mode="paper", config="small")
 
     def line(records, row="srnn"):
-        return next(cells[1:] for cells in results.tuning_table(records, **where).rows if cells[0] == row)
+        return next(cells[1:] for cells in study.tuning_table(records, **where).rows if cells[0] == row)
 
     assert line([]) == ("0.03: not run · 0.1: not run · 0.3: not run", "–", "not run")
     first = [
@@ -188,7 +186,7 @@ def test_the_tuning_table_shows_both_rounds_and_what_is_taken():
 
 def test_the_papers_figures_stand_beside_runs_of_their_length_alone():
     where = dict(data="ptb", mode="paper", config="small")
-    assert "seed 000" in results.ablation_table([], **where).columns
-    assert "seed 000" in results.ablation_table([], **where, epochs=4).columns
-    assert "seed 000" not in results.ablation_table([], **where, epochs=13).columns
-    assert "seed 000" not in results.ablation_table([], **where, equal_parameters=True).columns
+    assert "seed 000" in study.results_table([], **where).columns
+    assert "seed 000" in study.results_table([], **where, epochs=4).columns
+    assert "seed 000" not in study.results_table([], **where, epochs=13).columns
+    assert "seed 000" not in study.results_table([], **where, equal_parameters=True).columns

@@ -105,11 +105,10 @@ def positive(text):
 
 def cells_among(names, rows):
     """The keys of the cells that were asked for, all ``rows`` if none was. UserError for any other."""
-    found = [key_of(name) for name in names or rows]
-    for key in found:
-        if key not in rows:
-            raise UserError(f"the study has the cells {', '.join(rows)}, and not {key!r}.")
-    return found
+    for name in names or ():
+        if name not in variants or variants.key(name) not in rows:
+            raise UserError(f"the study has the cells {', '.join(rows)}, and not {name!r}.")
+    return [variants.key(name) for name in names or rows]
 
 
 def key_of(name):

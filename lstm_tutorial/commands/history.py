@@ -43,20 +43,17 @@ def run(args):
         _pairs(args),
     )
 
-    def say(line):
-        print(line, flush=True)
-
     rates = {}
     for task, row in pairs:
-        tried = {rate: study.perform(r, say) for rate, r in study.tuning_runs(task, row, mode).items()}
+        tried = {rate: study.perform(r) for rate, r in study.tuning_runs(task, row, mode).items()}
         rates[task, row] = study.choose_rate(tried)
-        say(f"{task}: {row}, rate {rates[task, row]:g}.")
+        print(f"{task}: {row}, rate {rates[task, row]:g}.", flush=True)
     for seed in seeds:
         for (task, row), rate in rates.items():
-            study.perform(study.run_of(task, row, seed, mode, rate), say)
+            study.perform(study.run_of(task, row, seed, mode, rate))
     records = ledger.read(study.STUDY)
     for task in dict.fromkeys(task for task, _ in pairs):
-        say(f"\n{study.results_table(records, task, mode)}")
+        print(f"\n{study.results_table(records, task, mode)}")
     return 0
 
 

@@ -18,7 +18,7 @@ from .. import declared, ledger
 from ..spec import variants
 from ..tables import Table
 from ..tasks import learner
-from .record import Outcome, enter, numpy_threads
+from .record import Outcome, once, say_at_once
 
 STUDY = "history"
 SEEDS = declared.study(STUDY).seeds
@@ -176,22 +176,16 @@ def examinations(task):
     return Examinations(task, hashes)
 
 
-def perform(run, say=print):
+def perform(run, say=say_at_once):
     """The ledger's record of a run: read, or run from the start. A run takes some seconds."""
-    data = examinations(run.task)
     label = f"{run.task}: {run.row}, rate {run.settings['learning_rate']:g}, seed {run.seed}"
-    record = ledger.find(STUDY, run.id_on(data))
-    known = record is not None
-    if not known:
-        record = enter(run, data, train(run), threads=numpy_threads())
-    say(f"{label}: {summary(record)}{' (in the ledger)' * known}.")
-    return record
+    return once(run, examinations(run.task), train, label, say, told=summary)
 
 
-def train(run, progress=None):
+def train(run, *_):
     """Learn and be examined; the random numbers depend on ``run.seed`` alone. Returns an Outcome."""
     started, spec = time.process_time(), ROWS[run.row].spec
-    out = learner.train(spec, run.settings, np.random.default_rng(run.seed), progress)
+    out = learner.train(spec, run.settings, np.random.default_rng(run.seed))
     metrics = {}
     if out.finite:
         test = learner.examine(spec, out.params, learner.examination(run.settings, learner.TEST))

@@ -68,12 +68,18 @@ def say_at_once(line):
     print(line, flush=True)
 
 
-def once(run, data, train, label, say=say_at_once):
-    """The ledger's record of a run: read, or made by ``train(run, data, label, say)`` → :class:`Outcome`."""
-    done = ledger.find(run.study, run.id_on(data))
-    if done is None:
-        done = enter(run, data, train(run, data, label, say), threads=numpy_threads())
-    say(f"{label}: {summary(done)}.")
+def once(run, data, train, label, say=say_at_once, device="cpu", threads=None, told=None):
+    """The ledger's record of a run: read, or made by ``train(run, data, label, say)`` → an Outcome.
+
+    device, threads : what a run that is made is recorded with; without, those of NumPy. told : a function
+    from a record to a phrase that says how it ended; without, :func:`summary`.
+    """
+    told, done = told or summary, ledger.find(run.study, run.id_on(data))
+    if done is not None:
+        say(f"{label}: in the ledger ({told(done)}).")
+        return done
+    done = enter(run, data, train(run, data, label, say), device, threads or numpy_threads())
+    say(f"{label}: {told(done)}.")
     return done
 
 

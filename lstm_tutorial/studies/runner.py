@@ -8,36 +8,30 @@ from tqdm import tqdm
 
 from .. import ledger
 from ..training import train
-from .record import Run, enter, summary
-
-__all__ = ["Run", "enter", "perform", "summary"]
+from .record import once, say_at_once
 
 
-def perform(run, corpus, engine="auto", device="cpu", say=print, name=None):
+def perform(run, corpus, engine="auto", device="cpu", say=say_at_once, name=None):
     """The ledger's record of a language-model run: read, resumed, or run from the start.
 
     Its last checkpoint stays beside the record, in ``<run_id>.checkpoint``: the same run over more epochs
     goes on from there. ``name`` is what the run is called while it goes on, by default as its cell.
     """
-    identity = run.id_on(corpus)
+
+    def go_on(run, corpus, label, say):
+        checkpoint = ledger.path_of(run.study, run.id_on(corpus), ".checkpoint")
+        begun = next((path for path in _of_fewer_epochs(run, corpus) if path.exists()), None)
+        if checkpoint.exists():
+            say(f"{label}: going on from its checkpoint.")
+        else:
+            say(f"{label}: {'going on from where fewer epochs ended' if begun else 'starting'}.")
+        with ProgressBar(label, run.settings["max_max_epoch"]) as bar:
+            return train(
+                corpus, run.variant, run.settings, run.seed, engine, device, checkpoint, begun, progress=bar
+            )
+
     label = f"{name or run.variant}, rate {run.settings['learning_rate']:g}, seed {run.seed}"
-    done = ledger.find(run.study, identity)
-    if done is not None:
-        say(f"{label}: in the ledger ({summary(done)}).")
-        return done
-    checkpoint = ledger.path_of(run.study, identity, ".checkpoint")
-    begun = next((path for path in _of_fewer_epochs(run, corpus) if path.exists()), None)
-    if checkpoint.exists():
-        say(f"{label}: going on from its checkpoint.")
-    else:
-        say(f"{label}: {'going on from where fewer epochs ended' if begun else 'starting'}.")
-    with ProgressBar(label, run.settings["max_max_epoch"]) as bar:
-        outcome = train(
-            corpus, run.variant, run.settings, run.seed, engine, device, checkpoint, begun, progress=bar
-        )
-    record = enter(run, corpus, outcome, _device_name(device), torch.get_num_threads())
-    say(f"{label}: {summary(record)}.")
-    return record
+    return once(run, corpus, go_on, label, say, _device_name(device), torch.get_num_threads())
 
 
 def _of_fewer_epochs(run, corpus):
