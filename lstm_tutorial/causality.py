@@ -135,7 +135,7 @@ class Aliveness:
     """Which parameters learn: ``str`` says it in one sentence.
 
     largest : for each parameter tensor by name, the largest entry of its gradient in any of the steps taken.
-    silent_words : for each embedding by name, how many of the words it read never had a gradient.
+    silent_words : for each embedding by name, the ids of the words it read that never had a gradient.
     """
 
     largest: dict
@@ -157,9 +157,10 @@ class Aliveness:
                 f"Not alive: {len(self.silent)} of {len(self.largest)} parameter tensors have no gradient in "
                 f"the first steps: {', '.join(self.silent)}."
             )
-        for name, count in self.silent_words.items():
-            if count:
-                return f"Not alive: of the words that {name} read, {count} have no gradient."
+        for name, ids in self.silent_words.items():
+            if ids:
+                some = ", ".join(map(str, ids[:5])) + ", …" * (len(ids) > 5)
+                return f"Not alive: of the words that {name} read, {len(ids)} have no gradient: {some}."
         return f"Alive: each of the {len(self.largest)} parameter tensors has a gradient in the first steps."
 
 
@@ -203,7 +204,7 @@ def aliveness(model, batches, rate=0.5, steps=2):
             with torch.no_grad():
                 for name, gradient in gradients.items():
                     learned[name] -= rate * gradient
-    return Aliveness(largest, {name: len(read[name] - moved[name]) for name in embeddings})
+    return Aliveness(largest, {name: sorted(read[name] - moved[name]) for name in embeddings})
 
 
 def _another(words, V, padding):

@@ -5,7 +5,7 @@ import re
 import numpy as np
 from matplotlib.colors import LogNorm
 
-from ..colours import colour, ink, tint
+from ..colours import GATE_COLOURS, colour, ink, tint
 from ..picture import Picture
 from .style import GREY
 
@@ -37,7 +37,7 @@ def fan_out(letter, line):
     for k, (name, when, factor) in enumerate(readers):
         words = {"": "$L$ at step $t$", "T": "whatever follows\nthe last step"}.get(name)
         label = words or f"${in_tex(name)}^{{\\,t{'+1' if when else ''}}}$"
-        shade = None if words else name[0]
+        shade = name[0] if not words and name[0] in GATE_COLOURS else None
         end = (8.2, k)
         axes.annotate(
             "",
