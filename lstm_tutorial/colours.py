@@ -29,6 +29,16 @@ GATE_COLOURS = {
     "n": OKABE_ITO["bluish green"],
 }
 
+# Cells beside each other: each wears the colour of what it has lost; the whole LSTM is black.
+CELL_COLOURS = {
+    "lstm": OKABE_ITO["black"],
+    "no_srnn": GATE_COLOURS["z"],
+    "no_srnn_out": GATE_COLOURS["o"],
+    "no_srnn_hidden": OKABE_ITO["sky blue"],
+    "srnn": GATE_COLOURS["f"],
+    "no_gates_as_published": GATE_COLOURS["c"],
+}
+
 
 def colour(letter: str) -> str:
     """The colour of z, i, f, o, c, y, r, u or n as ``#RRGGBB``; for lines and areas.

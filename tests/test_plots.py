@@ -8,7 +8,7 @@ import pytest
 
 from lstm_tutorial.colours import OKABE_ITO
 from lstm_tutorial.plots.results import (
-    ABLATION_COLOURS,
+    CELL_COLOURS,
     DASHES,
     learning_curves,
     mean_curve,
@@ -108,10 +108,10 @@ def test_curves_are_told_apart_without_colour():
 
 def test_every_row_of_the_study_has_a_colour_of_its_own():
     rows = {*ptb_ablation.ROWS, *ptb_ablation.AS_PUBLISHED}
-    shades = [ABLATION_COLOURS[row] for row in rows]
+    shades = [CELL_COLOURS[row] for row in rows]
     assert len(set(shades)) == len(rows) and set(shades) <= set(OKABE_ITO.values())
-    (line,) = lines(learning_curves({"no_srnn": TWO_SEEDS[:1]}, colours=ABLATION_COLOURS))
-    assert line.get_color() == ABLATION_COLOURS["no_srnn"]
+    (line,) = lines(learning_curves({"no_srnn": TWO_SEEDS[:1]}, colours=CELL_COLOURS))
+    assert line.get_color() == CELL_COLOURS["no_srnn"]
 
 
 def dots():

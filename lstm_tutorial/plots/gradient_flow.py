@@ -1,7 +1,7 @@
 """Pictures of chapter 01: how far a nudge reaches, what training does about it, and a cliff.
 
-Every function takes numbers and returns a :class:`Picture` that carries its description. Black is the plain
-RNN, which has nothing but y; sky blue an LSTM as a whole, orange its cell path alone.
+Every function takes numbers and returns a :class:`Picture` that carries its description. Black is
+an LSTM as a whole, orange its cell path alone, vermilion the plain RNN, which has nothing but y.
 """
 
 import numpy as np
@@ -9,12 +9,12 @@ from matplotlib.colors import PowerNorm, TwoSlopeNorm
 from matplotlib.ticker import MaxNLocator
 
 from .. import numpy_lstm, variants
-from ..colours import OKABE_ITO, colour
+from ..colours import CELL_COLOURS, OKABE_ITO, colour
 from ..gradient_flow import cell_path, draw_cell, products, step_jacobians
 from ..picture import Picture
 from .style import GREY, SEED
 
-RNN, LSTM, CELL = OKABE_ITO["black"], OKABE_ITO["sky blue"], colour("c")
+RNN, LSTM, CELL = CELL_COLOURS["srnn"], CELL_COLOURS["lstm"], colour("c")
 DASHES = ((), (6, 2), (2, 1.5), (7, 2, 2, 2), (4, 1.5, 1, 1.5, 1, 1.5))
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SMALLEST = 1e-16  # what lies below it is drawn there: no gradient is used to so many digits
@@ -25,7 +25,8 @@ def flow_lines(curves, *, title, colours=None, y="size of the gradient that arri
 
     curves  : {label: norms for t = 0 … T, (T + 1,), or (T + 1, B) for B sequences: thin lines behind their
               geometric mean}
-    colours : {label: colour}, black where it is missing; lines of one colour differ in their dashes
+    colours : {label: colour}, the plain RNN's where it is missing; what a colour tells apart dashes do
+              too, unless lines share colours: those of one colour then differ in their dashes
     """
     colours = colours or {}
     curves = {label: np.asarray(norms, float).reshape(len(norms), -1) for label, norms in curves.items()}
@@ -33,11 +34,10 @@ def flow_lines(curves, *, title, colours=None, y="size of the gradient that arri
     axes = figure.add_subplot(xlabel="steps back, T − t", ylabel=f"{y} (log scale)", title=title)
     axes.set_yscale("log")
     axes.axhline(1, color=GREY, linewidth=0.8)
-    used = {}
-    for label, norms in curves.items():
-        shade = colours.get(label, RNN)
-        dashes = DASHES[used.get(shade, 0) % len(DASHES)]
-        used[shade] = used.get(shade, 0) + 1
+    shades = [colours.get(label, RNN) for label in curves]
+    shared = len(set(shades)) < len(shades)
+    for k, ((label, norms), shade) in enumerate(zip(curves.items(), shades)):
+        dashes = DASHES[(shades[:k].count(shade) if shared else k) % len(DASHES)]
         norms = np.maximum(norms[::-1], SMALLEST)
         if norms.shape[1] > 1:
             axes.plot(norms, color=shade, gid="seed", **SEED)

@@ -11,19 +11,10 @@ from statistics import mean
 
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from ..colours import OKABE_ITO, colour
+from ..colours import CELL_COLOURS, OKABE_ITO
 from ..picture import Picture
 from .style import GREY, SEED, number_in_words, plain_numbers, shades
 
-# A row of seed 000's table wears the colour of what it has lost; the whole LSTM is black.
-ABLATION_COLOURS = {
-    "lstm": OKABE_ITO["black"],
-    "no_srnn": colour("z"),
-    "no_srnn_out": colour("o"),
-    "no_srnn_hidden": OKABE_ITO["sky blue"],
-    "srnn": colour("f"),
-    "no_gates_as_published": colour("c"),
-}
 DASHES = ((), (6, 2), (2, 1.5), (7, 2, 2, 2), (4, 1.5, 1, 1.5, 1, 1.5))
 MARKERS = "osD^v"
 
@@ -196,7 +187,7 @@ def paired_dots(rows, margin, *, baseline="lstm", title="", limits=None):
     axes.axvline(1, color=GREY, linewidth=1, zorder=1)
     axes.set_title("grey band: differences too small to matter", fontsize=9, color=GREY)
     for k, (row, one) in enumerate(rows.items()):
-        shade = ABLATION_COLOURS.get(row, OKABE_ITO["black"])
+        shade = CELL_COLOURS.get(row, OKABE_ITO["black"])
         if not one.ratios:
             words = "not run" if not one.failed else "no pair that finished"
             axes.text(

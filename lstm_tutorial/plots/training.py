@@ -4,9 +4,8 @@ from statistics import mean
 
 import numpy as np
 
-from ..colours import OKABE_ITO, colour
+from ..colours import CELL_COLOURS, OKABE_ITO, colour
 from ..picture import Picture
-from .results import ABLATION_COLOURS
 from .style import GREY, SEED
 
 CARRIED, BACKWARD = "black", OKABE_ITO["sky blue"]
@@ -151,7 +150,7 @@ def _verbs_right(axes, rows, colours):
             said.append(f"{label}: not run.")
             axes.plot([], [], marker=marker, color=GREY, label=f"{label} (not run)")
             continue
-        shade = (colours or ABLATION_COLOURS).get(label, GREY)
+        shade = (colours or CELL_COLOURS).get(label, GREY)
         means = [100 * mean(shares) for shares in zip(*seeds)]
         for shares in seeds if len(seeds) > 1 else ():
             axes.plot(range(len(shares)), [100 * x for x in shares], color=shade, gid="seed", **SEED)
