@@ -108,8 +108,10 @@ class Paired:
     def in_words(self, margin):
         """What the pairs say about the band from 1/margin to margin, and what they cannot say yet."""
         percent = f"{100 * (margin - 1):g} %"
+        if self.failed:
+            return f"cannot tell: {self.failed} of the runs did not finish"
         if not self.ratios:
-            return NOT_RUN if not self.failed else "no pair of runs that finished"
+            return NOT_RUN
         if len(self) < FEWEST_PAIRS:
             return f"cannot tell: fewer than {FEWEST_PAIRS} pairs"
         low, high = self.interval

@@ -18,7 +18,7 @@ def _ablation(records):
             yield ptb_ablation.results_table(same, **where, as_published=True)
             yield ptb_ablation.results_table(same, **where, rates="tuned", equal_parameters=True)
         if config == "small":
-            yield ptb_ablation.results_table(same, **where, epochs=13)
+            yield ptb_ablation.results_table(same, **where, epochs=13, rates="tuned")
 
 
 def _comparison(records):
