@@ -208,10 +208,11 @@ def reported(records, *, rows=None, **asked):
 def _records_of(records, row, asked):
     """The records of one row, by rate and seed."""
     wanted = settings(asked.config, asked.epochs, **(AS_PUBLISHED[row] if asked.as_published else {}))
-    rates = {
-        "seed": lambda: [wanted["learning_rate"]],
-        "tuned": lambda: [chosen_rate(records, row, *asked.where)[0]],
-    }.get(str(asked.rates), lambda: asked.rates)()
+    rates = asked.rates
+    if rates == "seed":
+        rates = [wanted["learning_rate"]]
+    elif rates == "tuned":
+        rates = [chosen_rate(records, row, *asked.where)[0]]
     free = {"learning_rate", "rate_selected_on"} | ({"hidden_size"} if asked.equal_parameters else set())
     found = [
         r
