@@ -11,12 +11,11 @@ run, :func:`perform` does one, and :func:`reported` finds them again in the ledg
 import math
 import time
 
-import numpy as np
-
 from .. import declared, ledger
 from .. import numpy_language_model as lm
 from ..data import banyan
 from ..tables import Table
+from . import by_hand
 from .rates import best_rate, valid_perplexity
 from .record import Outcome, Run, once, say_at_once
 
@@ -89,53 +88,22 @@ def train(run, corpus, label="", say=say_at_once):
     s, spec, started = run.settings, run.variant, time.monotonic()
     V = len(corpus.vocabulary)
     items = {k: banyan.agreement_set(k, s["agreement_items"]) for k in ATTRACTORS}
-    rng = np.random.default_rng(run.seed)
-    params = lm.init_params(
-        spec,
-        V,
-        s["hidden_size"],
-        rng,
-        s["embedding_size"],
-        dtype=np.dtype(s["dtype"]),
-        forget_bias=s["forget_bias"],
-    )
 
-    def agreement():
-        found = {k: lm.agreement_accuracy(spec, params, items[k], corpus.eos) for k in ATTRACTORS}
-        return {f"agreement_{k}": round(share, 4) for k, share in found.items()}
+    def after_epoch(epoch, loss, params):
+        here = {"valid_perplexity": lm.perplexity(spec, params, corpus.valid, corpus.eos)}
+        for k in ATTRACTORS:
+            share = lm.agreement_accuracy(spec, params, items[k], corpus.eos)
+            here[f"agreement_{k}"] = round(share, 4)
+        furthest = ATTRACTORS[-1]
+        say(
+            f"{label}: epoch {epoch}/{s['epochs']}, valid perplexity {here['valid_perplexity']:.2f}, "
+            f"past {furthest} attractors {here[f'agreement_{furthest}']:.0%} right"
+        )
+        return here
 
-    names = ("train_loss", "valid_perplexity", *(f"agreement_{k}" for k in ATTRACTORS))
-    curves = {name: [] for name in names}
-    losses, status = [], "finished"
-    for step in lm.train(
-        spec,
-        params,
-        corpus.train,
-        epochs=s["epochs"],
-        batch_size=s["batch_size"],
-        num_steps=s["num_steps"],
-        rate=s["learning_rate"],
-        max_norm=s["max_norm"],
-    ):
-        losses.append(step.loss)
-        if not (math.isfinite(step.loss) and math.isfinite(step.norm)):
-            status = "diverged"
-        elif step.step % (step.steps // s["epochs"]) == 0:
-            here = {
-                "train_loss": float(np.mean(losses)),
-                "valid_perplexity": lm.perplexity(spec, params, corpus.valid, corpus.eos),
-                **agreement(),
-            }
-            for name, value in here.items():
-                curves[name].append(value)
-            say(
-                f"{label}: epoch {step.epoch + 1}/{s['epochs']}, valid perplexity "
-                f"{here['valid_perplexity']:.2f}, past {ATTRACTORS[-1]} attractors "
-                f"{here[f'agreement_{ATTRACTORS[-1]}']:.0%} right"
-            )
-            losses = []
-    metrics = {}
-    if status == "finished":
+    params, curves, finite = by_hand.train(run, corpus, after_epoch)
+    metrics, status = {}, "diverged"
+    if finite:
         metrics = {name: values[-1] for name, values in curves.items() if name != "train_loss"}
         metrics["test_perplexity"] = lm.perplexity(spec, params, corpus.test, corpus.eos)
         status = _status(curves, V, lm.unigram_perplexity(corpus.train, corpus.valid, V))

@@ -22,6 +22,7 @@ from .. import numpy_language_model as lm
 from ..data import banyan, lexicon
 from ..tables import Table
 from ..weighted_sum import Pair, verb_margins
+from . import by_hand
 from .record import Outcome, Run, once, say_at_once
 
 STUDY = "exchange"
@@ -103,37 +104,20 @@ def perform(run, corpus, say=say_at_once):
 def train(run, corpus, label="", say=say_at_once):
     """Train one model and exchange its parts; the random numbers depend on ``run.seed`` alone."""
     s, spec, started = run.settings, run.variant, time.monotonic()
-    V = len(corpus.vocabulary)
-    params = lm.init_params(
-        spec,
-        V,
-        s["hidden_size"],
-        np.random.default_rng(run.seed),
-        s["embedding_size"],
-        dtype=np.dtype(s["dtype"]),
-        forget_bias=s["forget_bias"],
-    )
-    settings = dict(epochs=s["epochs"], batch_size=s["batch_size"], num_steps=s["num_steps"])
-    settings |= dict(rate=s["learning_rate"], max_norm=s["max_norm"])
-    losses, curve, status = [], [], "finished"
-    for step in lm.train(spec, params, corpus.train, **settings):
-        losses.append(step.loss)
-        if not (math.isfinite(step.loss) and math.isfinite(step.norm)):
-            status = "diverged"
-        elif step.step % (step.steps // s["epochs"]) == 0:
-            curve.append(float(np.mean(losses)))
-            say(f"{label}: epoch {len(curve)}/{s['epochs']}, loss {curve[-1]:.3f}")
-            losses = []
-    if status == "finished" and not curve[-1] < math.log(V):
-        status = "diverged"
-    metrics = {}
-    if status == "finished":
-        metrics = measured(spec, params, s["items"])
+
+    def after_epoch(epoch, loss, params):
+        say(f"{label}: epoch {epoch}/{s['epochs']}, loss {loss:.3f}")
+        return {}
+
+    params, curves, finite = by_hand.train(run, corpus, after_epoch)
+    metrics, status = {}, "diverged"
+    if finite and curves["train_loss"][-1] < math.log(len(corpus.vocabulary)):
+        status, metrics = "finished", measured(spec, params, s["items"])
         for split in ("valid", "test"):
             text = getattr(corpus, split)
             metrics[f"{split}_perplexity"] = lm.perplexity(spec, params, text, corpus.eos)
     parameters = sum(p.size for p in params.values())
-    return Outcome(status, metrics, {"train_loss": curve}, parameters, time.monotonic() - started)
+    return Outcome(status, metrics, curves, parameters, time.monotonic() - started)
 
 
 def measured(spec, params, items):
