@@ -226,6 +226,18 @@ def test_perplexities_of_penn_treebank(n):
     assert model.distribution(corpus.test[100:104]).sum() == pytest.approx(1, abs=1e-10)
 
 
+@pytest.mark.real_data("ptb")
+@pytest.mark.parametrize("n", [1, 3, 5])
+def test_with_two_thousand_words_the_test_text_is_no_longer_the_easier_one(n):
+    """Chapter 08's replica has test / valid above what is usual: its vocabulary does that, not its training."""
+    corpus, ratios = load_corpus("ptb", say=None), []
+    for words in (10_000, 2_000):
+        part = corpus.first_sentences(12_000, words)
+        model = KneserNey(n).fit(part.train, part.eos, len(part.vocabulary))
+        ratios.append(model.perplexity(part.test) / model.perplexity(part.valid))
+    assert 0.91 < ratios[0] < 0.97 and 0.98 < ratios[1] < 1.04
+
+
 # What is refused
 
 
