@@ -229,7 +229,7 @@ def test_perplexities_of_penn_treebank(n):
 @pytest.mark.real_data("ptb")
 @pytest.mark.parametrize("n", [1, 3, 5])
 def test_with_two_thousand_words_the_test_text_is_no_longer_the_easier_one(n):
-    """Chapter 08's replica has test / valid above what is usual: its vocabulary does that, not its training."""
+    """Chapter 08's replica has test / valid above what is usual: that is its vocabulary, not its training."""
     corpus, ratios = load_corpus("ptb", say=None), []
     for words in (10_000, 2_000):
         part = corpus.first_sentences(12_000, words)
