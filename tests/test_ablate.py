@@ -813,6 +813,9 @@ def test_results_beside_the_papers_figures(capsys):
     tables = ["\n\n".join(pair) for pair in zip(parts[::2], parts[1::2])]
     first, tuning, tuned, published, equal, longer, claims = tables
     assert "000.1" in claims and "Choosing rates" in tuning and "equal size" in equal
+    assert "13 epochs, a rate per row" in longer and table_of(longer)["lstm"]["test"] == "not run"
+    where = dict(data="ptb", mode="paper", config="small")
+    longer = str(study.results_table(records(), **where, epochs=13))
     assert table_of(longer)["lstm"]["test"] == "88.00" and "seed 000" not in longer
     table = table_of(first)
     assert table["lstm"] == {
