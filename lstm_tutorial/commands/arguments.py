@@ -41,7 +41,7 @@ def add_cells(parser, rows):
 def add_torch(parser, configs):
     """What a study in torch needs: configuration, text, engine, device, threads and mode."""
     add = parser.add_argument
-    add("--config", choices=configs, help="the paper's settings; without it the mode decides")
+    add("--config", choices=configs, help="which sizes and settings; without it the mode decides")
     add("--corpus", default="auto", choices=("auto", "ptb", "banyan"), help="default: PTB if it can be had")
     add(
         "--engine",
