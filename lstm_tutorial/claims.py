@@ -2,7 +2,7 @@
 
 ``data/claims.toml`` states each claim in our words, the rule that decides it, and beforehand the smallest
 difference that would matter, the test and the seeds; :mod:`lstm_tutorial.declared` reads it. Here the rules
-are carried out, for whichever study: :mod:`lstm_tutorial.studies.rows` finds the runs. A verdict is one of
+are carried out, for whichever study of :mod:`lstm_tutorial.studies.catalogue`. A verdict is one of
 *holds*, *does not hold*, *cannot tell* and *not run*.
 """
 
@@ -17,7 +17,7 @@ from . import declared, ledger
 from .declared import Claim
 from .errors import UserError
 from .results import t_test
-from .studies.rows import ROWS_FOR
+from .studies.catalogue import STUDIES
 from .tables import Table
 
 SIGNIFICANCE = declared.book().significance
@@ -102,9 +102,9 @@ def holm(p_values):
 
 def _rows_for(claim, records):
     """The runs of the claim's rows, in the order row, than: of each a list, of the declared seeds alone."""
-    if claim.study not in ROWS_FOR:
-        raise UserError(f"claim {claim.id}: register the study {claim.study!r} in studies/rows.py.")
-    find = ROWS_FOR[claim.study]
+    if claim.study not in STUDIES:
+        raise UserError(f"claim {claim.id}: enter the study {claim.study!r} in studies/catalogue.py.")
+    find = STUDIES[claim.study].rows_of
     try:
         inspect.signature(find).bind(records, **claim.on)
     except TypeError as error:

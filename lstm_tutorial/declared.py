@@ -53,7 +53,7 @@ class Study:
     seeds : those that decide; other seeds may be run, and decide nothing. measure : the metric of claims that
     name none. smallest_difference : {metric: number}; in the file also one number, which is that of
     ``measure``. solved : a run has solved its task where ``measure`` reaches this. on : arguments for the
-    study's function in :data:`lstm_tutorial.studies.rows.ROWS_FOR`, for all its claims.
+    study's function ``rows_of``, see :mod:`lstm_tutorial.studies.catalogue`, for all its claims.
     """
 
     name: str

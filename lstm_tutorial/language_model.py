@@ -27,9 +27,9 @@ __all__ = [
     "evaluating",
     "perplexity",
     "safe_exp",
+    "surprisals",
     "token_losses",
     "unigram_perplexity",
-    "word_losses",
 ]
 
 IGNORED = -100  # a target that is none: torch's cross entropy leaves it out
@@ -135,18 +135,18 @@ def batches(tokens, batch_size, num_steps):
 
 
 def perplexity(model, tokens, first, batch_size=1, num_steps=256):
-    """exp of the mean negative log-likelihood over *all* of a text, see :func:`word_losses`.
+    """exp of the mean negative log-likelihood over *all* of a text, see :func:`surprisals`.
 
     One pass, a zero state at the start that is carried through, so that every token is predicted exactly
     once. With ``batch_size`` > 1 the rows start from a zero state each: faster, a little different, for
     curves only.
     """
-    return safe_exp(word_losses(model, tokens, first, batch_size, num_steps).mean())
+    return safe_exp(surprisals(model, tokens, first, batch_size, num_steps).mean())
 
 
 @torch.no_grad()
-def word_losses(model, tokens, first, batch_size=1, num_steps=256):
-    """The negative log-likelihood of every token of a text in nats, (N,), in float64; in eval mode.
+def surprisals(model, tokens, first, batch_size=1, num_steps=256):
+    """The surprisal of every token of a text, −log q in nats, (N,), in float64; in eval mode.
 
     tokens (N,) are read in one pass from a zero state, the first predicted from ``first`` (the id of <eos>).
     ``batch_size`` > 1 cuts the text into that many rows, side by side, each from a zero state and ``first``

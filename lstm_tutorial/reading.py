@@ -89,7 +89,7 @@ class Sentences(RunningText):
 
     def _figures(self, model, split):
         tokens, eos = getattr(self.corpus, split), self.corpus.eos
-        losses = sentences.word_losses(model, tokens, eos, **self.how)
+        losses = sentences.surprisals(model, tokens, eos, **self.how)
         found = {f"{split}_perplexity": sentences.perplexity(losses)} if self.how["first_word"] else {}
         losses[np.concatenate([[True], tokens[:-1] == eos])] = np.nan
         return found | {

@@ -27,8 +27,8 @@ def sentence_batches(tokens, eos, batch_size, first_word=True, by_length=True):
 
 
 @torch.no_grad()
-def word_losses(model, tokens, eos, batch_size=64, first_word=True, by_length=True):
-    """The negative log-likelihood of every token in nats, (N,): each sentence from a zero state.
+def surprisals(model, tokens, eos, batch_size=64, first_word=True, by_length=True):
+    """The surprisal of every token, −log q in nats, (N,): each sentence from a zero state.
 
     In eval mode. nan where nothing is predicted: without ``first_word`` the first word of every sentence, and
     always an unfinished last sentence. How sentences are batched matters to a model that leaks, which has

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from scipy import stats
 
 from lstm_tutorial import claims, declared
 from lstm_tutorial.errors import UserError
-from lstm_tutorial.studies import agreement, history, rows
 from lstm_tutorial.studies import ptb_ablation as study
+from lstm_tutorial.studies.catalogue import STUDIES
 
 SEEDS = range(5)
 BASE = {"lstm": 127.0, "no_srnn": 126.0, "no_srnn_hidden": 127.5, "no_srnn_out": 127.2, "srnn": 185.0}
@@ -176,11 +177,11 @@ def declare(monkeypatch, *claims_of, text=BOOK):
     monkeypatch.setattr(declared, "study", book.study)
     monkeypatch.setattr(declared, "claims", lambda chapter=None: book.claims())
 
-    def rows_for(records, *, size, task=None):
+    def rows_of(records, *, size, task=None):
         found = [r for r in records if r["size"] == size and r["task"] == task]
         return {name: [r for r in found if r["row"] == name] for name in "ab"}
 
-    monkeypatch.setitem(rows.ROWS_FOR, "mine", rows_for)
+    monkeypatch.setitem(STUDIES, "mine", SimpleNamespace(rows_of=rows_of))
 
 
 def runs(size="laptop", metric="right", task=None, status="finished", **values):
@@ -470,15 +471,15 @@ def test_and_what_only_the_runs_can_tell(monkeypatch, rule, said):
 
 def test_a_study_that_nobody_registered_is_said(monkeypatch):
     declare(monkeypatch, 'rule = "above"\nrow = "a"\nbound = 0.5')
-    monkeypatch.delitem(rows.ROWS_FOR, "mine")
-    with pytest.raises(UserError, match="register the study 'mine' in studies/rows.py"):
+    monkeypatch.delitem(STUDIES, "mine")
+    with pytest.raises(UserError, match="enter the study 'mine' in studies/catalogue.py"):
         claims.verdicts([])
 
 
 def test_the_studies_agree_with_what_is_declared():
-    for one in (study, agreement, history):
-        assert one.TUNING_SEED == declared.study(one.STUDY).tuning_seed not in declared.study(one.STUDY).seeds
-    assert set(rows.ROWS_FOR) >= {c.study for c in declared.claims()}
+    for name, one in STUDIES.items():
+        assert one.TUNING_SEED == declared.study(name).tuning_seed not in declared.study(name).seeds
+    assert set(STUDIES) >= {c.study for c in declared.claims()}
     assert [c.bound for c in declared.claims("10_ptb_ablations")] == [1.02, 1.02, 1.02, 1.02, None]
 
 

@@ -7,7 +7,7 @@ import torch
 from lstm_tutorial.data import banyan, load_corpus
 from lstm_tutorial.inside import neighbours, same_class, sample, sentences_of, word_classes
 from lstm_tutorial.landmarks import LANDMARKS, USUAL_RATIO, recount
-from lstm_tutorial.language_model import LanguageModel, word_losses
+from lstm_tutorial.language_model import LanguageModel, surprisals
 
 V, H = 7, 5
 
@@ -21,7 +21,7 @@ def test_a_sample_costs_what_the_same_text_costs_when_it_is_read(model):
     ids, bits = sample(model, np.random.default_rng(0), first=0, length=30, temperature=1.7, rows=3)
     assert ids.shape == bits.shape == (30, 3) and (ids[:, 0] != ids[:, 1]).any()
     for row in range(3):
-        read = word_losses(model, ids[:, row], 0) / np.log(2)
+        read = surprisals(model, ids[:, row], 0) / np.log(2)
         assert bits[:, row] == pytest.approx(read, abs=1e-5)
     assert model.training  # as it was
 

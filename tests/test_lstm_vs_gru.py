@@ -132,7 +132,7 @@ def test_every_epoch_has_all_batches_in_an_order_of_its_own(corpus):
 
 def test_the_figures_are_those_of_the_losses(corpus):
     model = LanguageModel("lstm", V, 6).initialise(0.5, torch.Generator().manual_seed(0))
-    losses = sentences.word_losses(model, corpus.test, EOS)
+    losses = sentences.surprisals(model, corpus.test, EOS)
     found = reading.reading(corpus, settings("fair lstm")).in_the_end(model)
     assert found["test_perplexity"] == pytest.approx(np.exp(losses.mean()), rel=1e-9)
     pieces = [np.array(p) for p in np.split(losses, np.flatnonzero(corpus.test == EOS)[:-1] + 1)]

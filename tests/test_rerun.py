@@ -4,7 +4,7 @@ import pytest
 
 from lstm_tutorial import ledger
 from lstm_tutorial.__main__ import main
-from lstm_tutorial.commands import rerun
+from lstm_tutorial.studies.catalogue import STUDIES
 
 RUNS = {
     "ptb-ablation": ["ablate", "--corpus", "banyan", "--variants", "no_srnn", "--threads", "1"],
@@ -15,7 +15,7 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize("study", rerun.AGAIN)
+@pytest.mark.parametrize("study", STUDIES)
 def test_a_run_repeats_to_the_bit_from_its_record(study, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("LSTM_TUTORIAL_RUNS", str(tmp_path))
     assert main(RUNS[study]) == 0
@@ -50,7 +50,7 @@ def test_the_list_and_ids_that_are_none(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("LSTM_TUTORIAL_RUNS", str(tmp_path))
     assert main(["rerun"]) == 0
     listed = capsys.readouterr().out
-    assert all(r["run_id"] in listed for study in rerun.AGAIN for r in ledger.read(study))
+    assert all(r["run_id"] in listed for study in STUDIES for r in ledger.read(study))
     assert main(["rerun", "nothing"]) == 2
     assert "no run" in capsys.readouterr().err
     assert main(["rerun", ""]) == 2

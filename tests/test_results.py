@@ -8,7 +8,9 @@ from scipy import stats
 
 from lstm_tutorial import claims, declared, ledger, results
 from lstm_tutorial.results import Paired, compared, paired, paired_table
+from lstm_tutorial.studies import history
 from lstm_tutorial.studies import ptb_ablation as study
+from lstm_tutorial.studies.catalogue import STUDIES
 
 RNG = np.random.default_rng(0)
 BASE = 127 * np.exp(0.01 * RNG.normal(size=5))
@@ -195,3 +197,17 @@ def test_the_papers_figures_stand_beside_runs_of_their_length_alone():
     assert "seed 000" in study.results_table([], **where, epochs=4).columns
     assert "seed 000" not in study.results_table([], **where, epochs=13).columns
     assert "seed 000" not in study.results_table([], **where, equal_parameters=True).columns
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_every_table_of_a_study_is_made_once(study):
+    tables = list(study.tables(ledger.read(study.STUDY, committed_only=True)))
+    titles = [(table.title, table.notes) for table in tables]
+    assert tables and len(titles) == len(set(titles))
+
+
+def test_the_history_has_a_table_a_task_in_the_order_of_the_tasks():
+    records = ledger.read(history.STUDY, committed_only=True)
+    titles = [table.title.split(",")[0] for table in history.tables(records)]
+    assert titles == list(history.TASKS)
+    assert not any("not run" in row for table in history.tables(records) for row in table.rows)

@@ -90,7 +90,7 @@ def by_hand(model, sentence, first_word):
 @pytest.mark.parametrize("by_length", [True, False])
 @pytest.mark.parametrize("size", [1, 2, 64])
 def test_losses_are_those_of_each_sentence_alone_in_the_order_of_the_text(model, size, first_word, by_length):
-    found = sentences.word_losses(model, np.concatenate([TEXT, [2]]), EOS, size, first_word, by_length)
+    found = sentences.surprisals(model, np.concatenate([TEXT, [2]]), EOS, size, first_word, by_length)
     expected = np.concatenate([by_hand(model, s, first_word) for s in SENTENCES] + [[math.nan]])
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert found.dtype == np.float64
@@ -98,7 +98,7 @@ def test_losses_are_those_of_each_sentence_alone_in_the_order_of_the_text(model,
 
 def test_the_two_perplexities(model):
     for first_word in (True, False):
-        losses = sentences.word_losses(model, TEXT, EOS, 2, first_word)
+        losses = sentences.surprisals(model, TEXT, EOS, 2, first_word)
         alone = [np.array(by_hand(model, s, first_word)) for s in SENTENCES]
         alone = [a[np.isfinite(a)] for a in alone if np.isfinite(a).any()]
         flat = np.concatenate(alone)
@@ -110,25 +110,25 @@ def test_the_two_perplexities(model):
 
 def test_evaluation_never_drops_and_leaves_the_mode(model):
     model.train()
-    once, again = (sentences.word_losses(model, TEXT, EOS) for _ in range(2))
+    once, again = (sentences.surprisals(model, TEXT, EOS) for _ in range(2))
     assert np.array_equal(once, again) and model.training
 
 
 def test_losses_over_the_running_text_are_those_that_perplexity_averages(model):
     for size in (1, 3):
-        losses = language_model.word_losses(model, TEXT, EOS, size, num_steps=2)
+        losses = language_model.surprisals(model, TEXT, EOS, size, num_steps=2)
         assert losses.shape == TEXT.shape
         assert np.exp(losses.mean()) == pytest.approx(
             language_model.perplexity(model, TEXT, EOS, size), rel=1e-6
         )
     # The state is carried: after the first sentence the losses are others than for each sentence alone.
-    alone, carried = sentences.word_losses(model, TEXT, EOS), language_model.word_losses(model, TEXT, EOS)
+    alone, carried = sentences.surprisals(model, TEXT, EOS), language_model.surprisals(model, TEXT, EOS)
     np.testing.assert_allclose(alone[:4], carried[:4], atol=1e-6)
     assert np.abs(alone[4:] - carried[4:]).max() > 1e-4
 
 
 def test_carried_losses_in_rows_start_each_row_from_a_zero_state(model):
-    losses = language_model.word_losses(model, TEXT, EOS, batch_size=2)
+    losses = language_model.surprisals(model, TEXT, EOS, batch_size=2)
     for k, row in enumerate(TEXT.reshape(2, 8)):
         state, previous = None, EOS if k == 0 else TEXT[7]
         model.eval()

@@ -2,16 +2,10 @@
 
 import math
 
-import torch
-
 from .. import ledger
-from ..data import load_corpus
 from ..errors import UserError
-from ..studies import agreement, exchange, history, lstm_vs_gru, ptb_ablation
-from ..studies.record import Run
-from ..studies.runner import ProgressBar
+from ..studies.catalogue import STUDIES
 from ..tables import Table
-from ..training import train
 from .arguments import add_command, device_of
 
 WITHIN = 0.03  # what another machine, version or engine may change in a perplexity
@@ -42,56 +36,15 @@ def add_parser(subparsers):
 
 def run(args):
     """Do the run, or list all. Returns 0; 1 if a perplexity landed elsewhere or the run ended otherwise."""
-    records = [r for study in AGAIN for r in ledger.read(study)]
+    records = [r for study in STUDIES for r in ledger.read(study)]
     if args.run_id is None:
         print(_list_of(records))
         return 0
     record = _named(args.run_id, records)
-    outcome = AGAIN[record["study"]](record, device_of(args.device))
+    outcome = STUDIES[record["study"]].again(record, device_of(args.device))
     table, off = _beside(record, outcome)
     print(table)
     return 1 if off or outcome.status != record["status"] else 0
-
-
-def _language_model(record, device):
-    """Studies that train with :mod:`lstm_tutorial.training`, with the engine and threads of the record."""
-    corpus = _corpus_of(record)
-    torch.set_num_threads(record["versions"]["threads"] or torch.get_num_threads())
-    engine = record["engine"] if device.type == "cpu" else "auto"
-    with ProgressBar(record["run_id"], record["settings"]["max_max_epoch"]) as bar:
-        return train(
-            corpus, record["variant"], record["settings"], record["seed"], engine, device, progress=bar
-        )
-
-
-def _in_numpy(study):
-    """Studies that train a language model in NumPy."""
-
-    def again(record, device):
-        names = ("study", "variant", "seed", "mode", "settings")
-        return study.train(Run(*map(record.get, names)), _corpus_of(record), record["run_id"])
-
-    return again
-
-
-def _history(record, device):
-    return history.train(history.run_behind(record))
-
-
-AGAIN = {
-    ptb_ablation.STUDY: _language_model,
-    lstm_vs_gru.STUDY: _language_model,
-    agreement.STUDY: _in_numpy(agreement),
-    exchange.STUDY: _in_numpy(exchange),
-    history.STUDY: _history,
-}
-
-
-def _corpus_of(record):
-    corpus = load_corpus(record["data"], size=record["mode"])
-    if corpus.sha256 != record["data_sha256"]:
-        raise UserError(f"run {record['run_id']} was done on another {record['data']} than there is here.")
-    return corpus
 
 
 def _named(beginning, records):

@@ -17,9 +17,9 @@ from ..data import banyan
 from ..tables import Table
 from . import by_hand
 from .rates import best_rate, valid_perplexity
-from .record import Outcome, Run, once, say_at_once
+from .record import Outcome, Run, corpus_behind, grouped, once, run_behind, say_at_once
 
-STUDY = "agreement"
+STUDY, COMMAND, ON_A_TEXT = "agreement", "agreement", False
 ROWS = ("lstm", "srnn")
 SEEDS = declared.study(STUDY).seeds
 ATTRACTORS = tuple(range(banyan.most_attractors() + 1))
@@ -120,6 +120,11 @@ def _status(curves, V, floor):
     return "diverged" if lost or (valid[-1] > floor and not falling) else "finished"
 
 
+def again(record, device="cpu"):
+    """A run of the ledger once more, from its record, in NumPy whatever the device: an Outcome."""
+    return train(run_behind(record), corpus_behind(record), record["run_id"])
+
+
 # --- finding them again --------------------------------------------------------------------------------
 
 
@@ -130,6 +135,9 @@ def reported(records, mode):
         rate, _ = chosen_rate(records, row, mode)
         rows[row] = [] if rate is None else _matching(records, run_of(row, None, mode, rate))
     return rows
+
+
+rows_of = reported  # for the claims
 
 
 def chosen_rate(records, row, mode):
@@ -156,6 +164,12 @@ def _matching(records, run, tuning=False):
         ),
         key=lambda r: r["seed"],
     )
+
+
+def tables(records):
+    """The study's table, for every size of the text that has been run."""
+    for (mode,), same in grouped(records, "mode"):
+        yield results_table(same, mode)
 
 
 def results_table(records, mode):

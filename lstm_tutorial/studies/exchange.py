@@ -23,9 +23,9 @@ from ..data import banyan, lexicon
 from ..tables import Table
 from ..weighted_sum import Pair, verb_margins
 from . import by_hand
-from .record import Outcome, Run, once, say_at_once
+from .record import Outcome, Run, corpus_behind, grouped, once, run_behind, say_at_once
 
-STUDY = "exchange"
+STUDY, COMMAND, ON_A_TEXT = "exchange", "exchange", False
 ROWS = ("lstm", "no_srnn")
 SEEDS = declared.study(STUDY).seeds
 TUNING_SEED = declared.study(STUDY).tuning_seed
@@ -156,12 +156,20 @@ def _mean(values, attractors, counts):
     return float(np.mean([values[attractors == k].mean() for k in counts]))
 
 
+def again(record, device="cpu"):
+    """A run of the ledger once more, from its record, in NumPy whatever the device: an Outcome."""
+    return train(run_behind(record), corpus_behind(record), record["run_id"])
+
+
 # --- finding them again --------------------------------------------------------------------------------
 
 
 def reported(records, mode):
     """{row: its records, seed by seed}, on the text of its size; none with the tuning seed."""
     return {row: _matching(records, run_of(row, None, mode)) for row in ROWS}
+
+
+rows_of = reported  # for the claims
 
 
 def _matching(records, run):
@@ -176,6 +184,12 @@ def _matching(records, run):
         ),
         key=lambda r: r["seed"],
     )
+
+
+def tables(records):
+    """The study's table, for every size of the text that has been run."""
+    for (mode,), same in grouped(records, "mode"):
+        yield results_table(same, mode)
 
 
 def results_table(records, mode):

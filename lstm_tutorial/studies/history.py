@@ -20,7 +20,7 @@ from ..tables import Table
 from ..tasks import learner
 from .record import Outcome, once, say_at_once
 
-STUDY = "history"
+STUDY, COMMAND, ON_A_TEXT = "history", "history", False
 SEEDS = declared.study(STUDY).seeds
 SOLVED = declared.study(STUDY).solved
 
@@ -205,6 +205,11 @@ def summary(record):
     return f"not solved in {m['updates']:,} updates, first mistake at step {m['test_steps_until_error']:.0f}"
 
 
+def again(record, device="cpu"):
+    """A run of the ledger once more, from its record, in NumPy whatever the device: an Outcome."""
+    return train(run_behind(record))
+
+
 # --- finding them again --------------------------------------------------------------------------------
 
 
@@ -246,6 +251,15 @@ def _matching(records, run, tuning=False):
         ),
         key=lambda r: r["seed"],
     )
+
+
+def tables(records):
+    """A table a task, for every length of run that there is."""
+    run = {(r["mode"], r["data"]) for r in records}
+    for mode in UPDATES:
+        for task in TASKS:
+            if (mode, task) in run:
+                yield results_table(records, task, mode)
 
 
 def results_table(records, task, mode="laptop"):

@@ -12,10 +12,10 @@ from .. import declared, ledger
 from ..results import NOT_RUN, mean_and_spread
 from ..tables import Table
 from .rates import best_rate, scores_of, valid_perplexity
-from .record import Run
+from .record import Run, grouped
 from .sizes import closest_width, parameter_count, vocabulary_behind
 
-STUDY = "lstm-vs-gru"
+STUDY, COMMAND, ON_A_TEXT = "lstm-vs-gru", "compare", True
 FULL_WIDE, FULL_HIDDEN = 5000, 650
 
 # What the author reports for the full size: valid and test perplexity, by his own measure.
@@ -144,6 +144,13 @@ def choose_rate(name, mode, config, words, score):
     return (None, False) if scores is None else best_rate(scores)
 
 
+def again(record, device="cpu"):
+    """A run of the ledger once more, from its record: an Outcome."""
+    from .runner import again  # torch is imported where something is trained: to read tables it is not needed
+
+    return again(record, device)
+
+
 # --- finding them again --------------------------------------------------------------------------------
 
 
@@ -155,6 +162,9 @@ def reported(records, mode, config, data="ptb"):
         rate = chosen_rate(records, name, mode, config, data)[0] if row.fair else SEED_RATE
         rows[name] = [r for r in found if r["settings"]["learning_rate"] == rate and r["seed"] != TUNING_SEED]
     return rows
+
+
+rows_of = reported  # for the claims
 
 
 def chosen_rate(records, name, mode, config, data="ptb"):
@@ -185,6 +195,12 @@ def _records_of(records, name, mode, config, data):
         ),
         key=lambda r: r["seed"],
     )
+
+
+def tables(records):
+    """The study's table, for every text and configuration that has been run."""
+    for (data, mode, config), same in grouped(records, "data", "mode", "config"):
+        yield results_table(same, mode, config, data)
 
 
 def results_table(records, mode, config, data="ptb"):

@@ -12,10 +12,10 @@ from ..results import NOT_RUN, mean_and_spread
 from ..spec import variants
 from ..tables import Table
 from .rates import best_rate, scores_of, valid_perplexity
-from .record import Run
+from .record import Run, grouped
 from .sizes import closest_width, parameter_count, vocabulary_behind
 
-STUDY = "ptb-ablation"
+STUDY, COMMAND, ON_A_TEXT = "ptb-ablation", "ablate", True
 
 # The five rows of seed 000's table, in its order.
 ROWS = ("lstm", "no_srnn", "srnn", "no_srnn_hidden", "no_srnn_out")
@@ -150,8 +150,7 @@ def choose_rate(variant, mode, config, valid_perplexity):
     if scores is None:
         return None, False
     best, _ = best_rate(scores)
-    close = [rate for rate in scores if scores[rate] <= CLOSE * scores[best] < math.inf]
-    if len(close) > 1:
+    if close := _close(scores):
         finals = {rate: score(rate, None) for rate in close}
         if None in finals.values():
             return None, False
@@ -159,9 +158,23 @@ def choose_rate(variant, mode, config, valid_perplexity):
     return best, best in (min(scores), max(scores))
 
 
+def _close(scores):
+    """The rates of {rate: score} that a second round decides between; none where one is far ahead."""
+    best = min(scores.values(), default=math.inf)
+    close = [rate for rate in scores if scores[rate] <= CLOSE * best < math.inf]
+    return close if len(close) > 1 else []
+
+
 def spec_of(record):
     """The cell of a record, with the changes that its settings name."""
     return replace(variants[record["variant"]], **record["settings"]["spec_changes"])
+
+
+def again(record, device="cpu"):
+    """A run of the ledger once more, from its record: an Outcome."""
+    from .runner import again  # torch is imported where something is trained: to read tables it is not needed
+
+    return again(record, device)
 
 
 # --- finding them again --------------------------------------------------------------------------------
@@ -203,6 +216,12 @@ def reported(records, *, rows=None, **asked):
     """
     asked = Asked(**asked)
     return {row: _records_of(records, row, asked) for row in rows or asked.rows}
+
+
+def rows_of(records, *, data, mode, config, as_published=False):
+    """{row: its reported records} for the claims: each row at its tuned rate, or as its code ran it."""
+    how = dict(as_published=True) if as_published else dict(rates="tuned")
+    return reported(records, data=data, mode=mode, config=config, **how)
 
 
 def _records_of(records, row, asked):
@@ -262,9 +281,7 @@ def tuning_table(records, *, data, mode, config, rows=None):
             }
             for epochs in (TUNING_EPOCHS, whole)
         )
-        best = min(first.values(), default=math.inf)
-        close = [rate for rate in first if first[rate] <= CLOSE * best < math.inf]
-        second = _tried({rate: last.get(rate) for rate in close}) if len(close) > 1 else "–"
+        second = _tried({rate: last.get(rate) for rate in _close(first)}) or "–"
         rate, _ = chosen_rate(records, row, data, mode, config)
         taken = NOT_RUN if rate is None else f"{rate:g}"
         tried = {rate: first.get(rate) for rate in {*grid(row, config), *first}}
@@ -281,6 +298,20 @@ def _tried(scores):
         return NOT_RUN if score is None else "failed" if score == math.inf else f"{score:.1f}"
 
     return " · ".join(f"{rate:g}: {end(scores[rate])}" for rate in sorted(scores))
+
+
+def tables(records):
+    """Every table of the study, for every text and configuration that has been run."""
+    for (data, mode, config), same in grouped(records, "data", "mode", "config"):
+        where = dict(data=data, mode=mode, config=config)
+        yield results_table(same, **where)
+        yield tuning_table(same, **where)
+        yield results_table(same, **where, rates="tuned")
+        if mode == "paper":
+            yield results_table(same, **where, as_published=True)
+            yield results_table(same, **where, rates="tuned", equal_parameters=True)
+        if config == "small":
+            yield results_table(same, **where, epochs=13, rates="tuned")
 
 
 def results_table(records, *, rows=None, **asked):

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass, field
 
 from .. import ledger
+from ..data import load_corpus
+from ..errors import UserError
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,31 @@ def enter(run, data, outcome, device="cpu", threads=None):
     }
     ledger.write(record)
     return record
+
+
+def run_behind(record):
+    """The :class:`Run` that a record of the ledger is of."""
+    return Run(*(record[name] for name in ("study", "variant", "seed", "mode", "settings")))
+
+
+def corpus_behind(record):
+    """The text that a record's run was done on; UserError if the one that is here is another."""
+    corpus = load_corpus(record["data"], size=record["mode"])
+    if corpus.sha256 != record["data_sha256"]:
+        raise UserError(f"run {record['run_id']} was done on another {record['data']} than there is here.")
+    return corpus
+
+
+def grouped(records, *keys):
+    """[(values of the keys, the records that have them)], by value; a key of the settings is ``config``.
+
+    Of one text there may be several, generated in several sizes: each is a group for itself.
+    """
+    groups = {}
+    for r in records:
+        values = tuple(r["settings"][key] if key == "config" else r[key] for key in keys)
+        groups.setdefault((values, tuple(sorted(r["data_sha256"].items()))), []).append(r)
+    return [(values, groups[values, text]) for values, text in sorted(groups)]
 
 
 def say_at_once(line):

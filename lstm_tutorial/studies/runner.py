@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from .. import ledger
 from ..training import train
-from .record import once, say_at_once
+from .record import corpus_behind, once, say_at_once
 
 
 def perform(run, corpus, engine="auto", device="cpu", say=say_at_once, name=None):
@@ -32,6 +32,17 @@ def perform(run, corpus, engine="auto", device="cpu", say=say_at_once, name=None
 
     label = f"{name or run.variant}, rate {run.settings['learning_rate']:g}, seed {run.seed}"
     return once(run, corpus, go_on, label, say, _device_name(device), torch.get_num_threads())
+
+
+def again(record, device="cpu"):
+    """A language-model run of the ledger once more, with its engine and threads; nothing is written."""
+    corpus = corpus_behind(record)
+    torch.set_num_threads(record["versions"]["threads"] or torch.get_num_threads())
+    engine = record["engine"] if torch.device(device).type == "cpu" else "auto"
+    with ProgressBar(record["run_id"], record["settings"]["max_max_epoch"]) as bar:
+        return train(
+            corpus, record["variant"], record["settings"], record["seed"], engine, device, progress=bar
+        )
 
 
 def _of_fewer_epochs(run, corpus):
