@@ -31,6 +31,20 @@ def test_products_are_counted_forwards_and_backwards():
     assert products.count == 5
 
 
+@pytest.mark.parametrize(
+    "cell, each_step", [("lstm", 1), ("vanilla", 1), ("srnn", 1), ("gru", 1), ("gru_reset_before", 2)]
+)
+def test_the_loop_by_hand_has_one_product_a_step_where_the_cell_allows_it(cell, each_step):
+    counts = []
+    for T in (10, 20):
+        layer, problem = layer_of(cell, "bptt", T)
+        y, _ = layer(torch.tensor(problem.x, requires_grad=True))
+        with Products() as products:
+            y.sum().backward()
+        counts.append(products.count)
+    assert counts[1] - counts[0] == 10 * each_step
+
+
 def test_memory_is_counted_once_and_parameters_are_not():
     a, w = torch.randn(10, requires_grad=True), torch.randn(10, requires_grad=True)
     assert Kept(lambda: torch.tanh(a * w), given=[a, w]).bytes == 40  # tanh's own output

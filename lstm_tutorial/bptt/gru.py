@@ -12,7 +12,7 @@
 """
 
 from ..arrays import SLOPE, library, softmax_back
-from .common import Tape, block_columns, input_gradients, outer_sum, project_input, stacked
+from .common import Tape, block_columns, input_gradients, outer_sum, project_input, stacked, unstacked
 
 
 def forward(spec, params, x, state, mask):
@@ -58,24 +58,27 @@ def backward(params, tape, dY, dstate, truncate):
     xp = library(A)
     T, B, H = Q.shape
     col = block_columns(spec, H)
-    R_gates, R_n = tape.R[:-H], tape.R[-H:]
+    R, R_gates, R_n = tape.R, tape.R[:-H], tape.R[-H:]
     reset_after = spec.family == "gru"
 
     # The local derivatives of all steps at once; the loop multiplies them by the δ they belong to.
     r, u, n = (A[:, :, col[k]] for k in "run")
     gate_slope, n_slope = SLOPE[spec.gate_activation], SLOPE[spec.g]
     y_read = Y[:-1] if mask is None else Y[:-1] * mask
-    dA = xp.empty(A, A.shape)
-    d = {k: dA[:, :, col[k]] for k in spec.blocks}
+    dA = xp.empty(A, A.shape)  # what goes back through W: δr̄, δū, δn̄
+    # What goes back to P = R y⁻: the same δr̄ and δū, and where r acts on P, δq. One product a step then.
+    dP = xp.empty(A, A.shape) if reset_after else dA
+    dQ = dP[:, :, -H:] if reset_after else xp.empty(Q, Q.shape)
+    d = {k: (dA if k == "n" else dP)[:, :, col[k]] for k in spec.blocks}
     xp.multiply(gate_slope(u), Y[:-1] - n if reset_after else n - Y[:-1], d["u"])
     xp.multiply(n_slope(n), 1 - u if reset_after else u, d["n"])
     xp.multiply(gate_slope(r), Q if reset_after else y_read, d["r"])
-    dQ = xp.empty(Q, Q.shape)
 
     dY = xp.concatenate([xp.zeros(Y, Y[:1].shape), dY])
     dY[T] += dstate[0]
     dy, dq, keep = xp.steps(dY), xp.steps(dQ), xp.steps(u if reset_after else 1 - u)
-    d_r, d_u, d_n, d_gates = (xp.steps(v) for v in (d["r"], d["u"], d["n"], dA[:, :, : 2 * H]))
+    d_r, d_u, d_n = (xp.steps(d[k]) for k in "run")
+    dp = xp.steps(dP[:, :, -len(R) :] if reset_after else dA[:, :, : 2 * H])
     r, n = xp.steps(r), xp.steps(n)
     for t in reversed(range(T)):
         d_u[t] *= dy[t + 1]
@@ -86,25 +89,27 @@ def backward(params, tape, dY, dstate, truncate):
         if reset_after:
             d_r[t] *= d_n[t]
             xp.multiply(d_n[t], r[t], dq[t])
-            d_read = dq[t] @ R_n
+            d_read = dp[t] @ R
         else:
             dq[t][...] = d_n[t] @ R_n
             d_r[t] *= dq[t]
             d_read = dq[t] * r[t]
-        if len(R_gates):
-            xp.add_product(d_read, d_gates[t], R_gates)
+            if len(R_gates):
+                xp.add_product(d_read, dp[t], R_gates)
         if mask is not None:
             d_read *= mask
         dy[t] += d_read
 
-    dx, grads = input_gradients(spec, tape.W, tape.x, dA)
-    if len(R_gates):
-        dR = outer_sum(dA[:, :, : 2 * H], y_read)
-        grads |= {"R_r": dR[:H], "R_u": dR[H:]}
     if reset_after:
-        grads["R_n"] = outer_sum(dQ, y_read)
+        dA[:, :, : 2 * H] = dP[:, :, : 2 * H]
+    dx, grads = input_gradients(spec, tape.W, tape.x, dA)
+    if reset_after:
+        grads |= unstacked(spec, "R", "y", outer_sum(dP[:, :, -len(R) :], y_read))
         if "b_Rn" in params:
             grads["b_Rn"] = dQ.sum((0, 1))
     else:
-        grads["R_n"] = outer_sum(dA[:, :, col["n"]], Q)
+        if len(R_gates):
+            dR = outer_sum(dA[:, :, : 2 * H], y_read)
+            grads |= {"R_r": dR[:H], "R_u": dR[H:]}
+        grads["R_n"] = outer_sum(d["n"], Q)
     return dx, (dY[0], xp.zeros(Y, (B, H))), grads
