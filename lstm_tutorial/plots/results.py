@@ -101,7 +101,8 @@ def row_dots(rows, series, *, references=None, title="", x="test perplexity"):
     references: {label: {row: number}}: published figures, as open markers
 
     A large marker is the mean of a row's numbers, the small ones behind it are the seeds; words are
-    written at the right edge, so that what failed is seen.
+    written at the right edge, so that what failed is seen. Series differ in marker and grey, the last is
+    black: colours belong to the rows.
     """
     rows, references = list(rows), references or {}
     figure = Picture(dots_alt(rows, series, references, x), 7.2, 1.3 + 0.55 * len(rows))
@@ -114,7 +115,8 @@ def row_dots(rows, series, *, references=None, title="", x="test perplexity"):
     for name, figures in references.items():
         places = [(figures[row], k + offsets[name]) for k, row in enumerate(rows) if row in figures]
         axes.plot(*zip(*places), "o", markerfacecolor="none", color="black", markersize=8, label=name)
-    for (name, outcomes), shade, marker in zip(series.items(), shades(series, None, skip=1), cycle(MARKERS)):
+    greys = [f"{0.45 * k / max(1, len(series) - 1):.2f}" for k in reversed(range(len(series)))]
+    for (name, outcomes), shade, marker in zip(series.items(), greys, cycle(MARKERS)):
         asked = [row for row in rows if row in outcomes]
         run = [row for row in asked if outcomes[row]]
         label = name if len(run) == len(asked) else f"{name} ({len(run)} of {len(asked)} rows run)"
