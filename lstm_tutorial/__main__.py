@@ -9,8 +9,10 @@ from .errors import UserError
 
 def main(arguments=None):
     """Run one command. Returns 0; 2 after a sentence on stderr that says what to do; 130 after Ctrl-C."""
+    what_stays = ""
     try:
         args = _parser().parse_args(arguments)
+        what_stays = getattr(args, "what_stays", "")
         code = args.func(args)
         sys.stdout.flush()
         return code
@@ -21,10 +23,7 @@ def main(arguments=None):
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(
-            "\nStopped. The same command goes on from the last checkpoint, at most a minute back.",
-            file=sys.stderr,
-        )
+        print(f"\nStopped. {what_stays}".rstrip(), file=sys.stderr)
         return 130
 
 

@@ -13,6 +13,7 @@ other output with one row per step, such as that of a hidden layer, will do as w
 """
 
 import copy
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -175,7 +176,8 @@ def aliveness(model, batches, rate=0.5, steps=2):
         in one step alone, recurrent weights and forget gates cannot have a gradient.
     rate : of SGD, for the loss summed over steps and averaged over sequences.
 
-    Returns an :class:`Aliveness`. Raises ValueError if there are fewer batches than steps.
+    Returns an :class:`Aliveness`. Raises ValueError for fewer batches than steps, and for a gradient that is
+    not finite.
     """
     batches = list(islice(batches, steps))
     if len(batches) < steps:
@@ -196,7 +198,10 @@ def aliveness(model, batches, rate=0.5, steps=2):
             (nats / tokens.shape[1]).backward()
             gradients = {name: p.grad for name, p in learned.items() if p.grad is not None}
             for name, gradient in gradients.items():
-                largest[name] = max(largest[name], gradient.abs().max().item())
+                size = gradient.abs().max().item()
+                if not math.isfinite(size):
+                    raise ValueError(f"the gradient of {name} is not finite: this model diverges.")
+                largest[name] = max(largest[name], size)
             for name, m in embeddings.items():
                 read[name] |= set(tokens.unique().tolist()) - {m.padding_idx}
                 if m.weight.grad is not None:

@@ -84,7 +84,10 @@ def _decide(claim, evidence, p):
     """The Verdict: the evidence may be one already, where there was nothing to test."""
     if isinstance(evidence, Verdict):
         return evidence
-    return Verdict(claim, evidence.verdict(claim, p), str(evidence))
+    verdict, because = evidence.verdict(claim, p), str(evidence)
+    if isinstance(evidence, Comparison) and evidence.p < SIGNIFICANCE <= p:
+        because += f"; p {evidence.p:.2g}, and {p:.2g} corrected for several tests"
+    return Verdict(claim, verdict, because)
 
 
 def holm(p_values):

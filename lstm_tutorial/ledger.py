@@ -11,8 +11,10 @@ import math
 import os
 import platform
 import subprocess
+import tempfile
 import uuid
 from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -35,7 +37,7 @@ def results_folder():
 def runs_folder():
     """Where this machine's runs and checkpoints are: ``LSTM_TUTORIAL_RUNS``, or ``runs`` in the project."""
     named = os.environ.get("LSTM_TUTORIAL_RUNS")
-    return Path(named) if named else project_folder() / "runs"
+    return Path(named).expanduser() if named else project_folder() / "runs"
 
 
 def run_id(study, variant, seed, data, data_sha256, mode, settings):
@@ -58,6 +60,19 @@ def path_of(study, run_id, ending=".json"):
     return runs_folder() / study / f"{run_id}{ending}"
 
 
+def prepare(study):
+    """Make the folder that a run will be stored in: before it is run. UserError if it cannot be written."""
+    folder = runs_folder() / study
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror}): set LSTM_TUTORIAL_RUNS to a folder that can."
+        ) from None
+
+
 def write(record):
     """Store the record of a finished run. Atomic: it is there whole, or not at all."""
     path = path_of(record["study"], record["run_id"])
@@ -71,11 +86,11 @@ def read(study, committed_only=False):
     records = {}
     committed = results_folder() / f"{study}.jsonl"
     if committed.exists():
-        for number, line in enumerate(committed.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(committed.read_bytes().splitlines(), 1):
             record = _record(line, f"line {number} of {committed}")
             records[record["run_id"]] = record
     for path in [] if committed_only else sorted((runs_folder() / study).glob("*.json")):
-        record = _record(path.read_text(encoding="utf-8"), path)
+        record = _record(path.read_bytes(), path)
         records.setdefault(record["run_id"], record)
     return sorted(records.values(), key=_order)
 
@@ -96,7 +111,7 @@ def collect(study):
 
 
 def where_run(threads=None):
-    """Versions, commit, platform and threads, to be recorded with a run."""
+    """Versions, commit, platform and threads, to be recorded with a run: to be asked before it begins."""
     versions = {"python": platform.python_version(), "platform": platform.platform(terse=True)}
     for package in ("torch", "numpy"):
         try:
@@ -107,6 +122,7 @@ def where_run(threads=None):
     return {"versions": versions, "commit": _commit()}
 
 
+@cache  # what this process has imported, whatever is checked out while it runs
 def _commit():
     """The commit of the checkout this package lies in, ``-dirty`` if it has changes; None outside one."""
     folder = Path(__file__).resolve().parent
@@ -135,7 +151,7 @@ def _order(record):
 def _record(text, where):
     try:
         record = json.loads(text)
-        record["run_id"]
+        _order(record)
     except (ValueError, KeyError, TypeError):
         raise UserError(
             f"{where} is not the record of a run: delete it, and that run is done again."

@@ -98,12 +98,13 @@ class Paired:
         """How many pairs would put the interval wholly inside the band 1/margin to margin, or wholly outside.
 
         An estimate: it takes the mean and the spread that were found for the true ones, and even then the
-        chance is about one half. None where there is no spread, infinity beyond ``MOST_PAIRS``.
+        chance is about one half. At least ``FEWEST_PAIRS``, since fewer decide nothing. None where there is
+        no spread, infinity beyond ``MOST_PAIRS``.
         """
         if self.spread is None:
             return None
         off = min(abs(statistics.mean(self._logs) - edge) for edge in (math.log(margin), -math.log(margin)))
-        return next((n for n in range(2, MOST_PAIRS + 1) if self._half_width(n) <= off), math.inf)
+        return next((n for n in range(FEWEST_PAIRS, MOST_PAIRS + 1) if self._half_width(n) <= off), math.inf)
 
     def in_words(self, margin):
         """What the pairs say about the band from 1/margin to margin, and what they cannot say yet."""
@@ -181,6 +182,7 @@ def paired_table(rows, margin, baseline="lstm"):
         "Effect size: mean log ratio in standard deviations between seeds.",
         f"Pairs needed: an estimate, for an interval wholly inside or outside the band of "
         f"{100 * (margin - 1):g} %, if mean and spread are as found.",
+        "Each row by itself: for the verdicts on claims p is corrected for several tests.",
     )
     return Table(f"Test perplexity against {baseline}, paired by seed", columns, tuple(lines), notes)
 

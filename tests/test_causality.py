@@ -440,6 +440,14 @@ def test_what_wakes_up_in_the_second_step_is_alive():
     assert aliveness(model, some_batches(), rate=0.0).silent
 
 
+def test_a_model_that_diverges_is_not_said_to_be_dead():
+    model = drawn(LanguageModel("lstm", V, H))
+    with torch.no_grad():
+        model.softmax.weight[0, 0] = torch.nan
+    with pytest.raises(ValueError, match="is not finite: this model diverges"):
+        aliveness(model, some_batches())
+
+
 def test_with_one_step_neither_recurrent_weights_nor_forget_gates_can_learn():
     report = aliveness(drawn(LanguageModel("lstm", V, H)), some_batches(steps=1))
     cannot = {f"layers.{k}.{p}_l0" for k in (0, 1) for p in ("R_z", "R_i", "R_f", "R_o", "W_f", "b_f")}

@@ -239,6 +239,16 @@ def test_nothing_is_told_at_the_bound_and_little_beyond_it(monkeypatch, rule, at
     assert 0.90 < found.count("cannot tell") / len(found) < 0.99
 
 
+def test_where_only_the_correction_undoes_a_verdict_both_p_are_told(monkeypatch):
+    rule = 'rule = "leads"\nrow = "a"\nthan = "b"'
+    declare(monkeypatch, rule, *[rule.replace('"a"', '"b"').replace('than = "b"', 'than = "a"')] * 9)
+    noise = np.array([-0.05, -0.02, 0.0, 0.03, 0.05])
+    first, *_ = claims.verdicts(runs(a=A, b=np.array(A) - 0.16 + noise))
+    p = stats.ttest_1samp(0.16 - noise, 0.1).pvalue
+    assert 0.005 < p < 0.05 and first.verdict == "cannot tell"
+    assert f"; p {p:.2g}, and {10 * p:.2g} corrected" in first.because
+
+
 @pytest.mark.parametrize("rule", ["above", "below"])
 def test_one_row_beside_a_bound_of_the_claim(monkeypatch, rule):
     declare(monkeypatch, f'rule = "{rule}"\nrow = "a"\nbound = 0.5')

@@ -1,5 +1,6 @@
 """What all commands share: help, refusals in a sentence, and what happens when nobody reads on."""
 
+import os
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 
 from lstm_tutorial import ledger
 from lstm_tutorial.__main__ import main
-from lstm_tutorial.studies import agreement, exchange, history, lstm_vs_gru, ptb_ablation
+from lstm_tutorial.studies import agreement, exchange, history, lstm_vs_gru, ptb_ablation, record
 
 COMMANDS = ("data", "ablate", "compare", "agreement", "exchange", "history", "results", "rerun", "bench")
 THAT_TRAIN = {
@@ -81,3 +82,57 @@ def test_a_book_of_claims_that_is_broken_is_one_sentence():
         [sys.executable, "-c", broken], capture_output=True, text=True, cwd=ledger.project_folder()
     )
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "data/claims.toml is not TOML.\n")
+
+
+@pytest.mark.parametrize(
+    "command, what_stays",
+    [
+        ("ablate", "last checkpoint"),
+        ("compare", "last checkpoint"),
+        ("agreement", "begins with the one that was under way"),
+        ("exchange", "begins with the one that was under way"),
+        ("history", "begins with the one that was under way"),
+        ("results", None),
+    ],
+)
+def test_after_control_c_only_what_is_true_is_promised(command, what_stays, monkeypatch, capsys):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ledger, "read", stop)
+    assert main([command, "--mode", "smoke"] if what_stays else [command]) == 130
+    said = capsys.readouterr().err.strip()
+    assert what_stays in said if what_stays else said == "Stopped."
+
+
+def test_claims_are_decided_on_all_texts_whichever_tables_are_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LSTM_TUTORIAL_RUNS", str(tmp_path))
+    assert main(["ablate", "--mode", "smoke", "--variants", "lstm"]) == 0
+    capsys.readouterr()
+    shown = {}
+    for data in ("ptb", "banyan"):
+        assert main(["results", "--data", data]) == 0
+        shown[data] = capsys.readouterr().out.partition("What the seeds claim")
+    assert shown["ptb"][0] != shown["banyan"][0] and "on banyan" in shown["banyan"][0]
+    assert shown["ptb"][2] == shown["banyan"][2] != ""
+
+
+def test_a_study_with_a_text_of_its_own_has_no_data_to_choose(capsys):
+    assert main(["results", "agreement", "--data", "ptb"]) == 2
+    assert "leave out --data" in capsys.readouterr().err
+
+
+def test_an_engine_that_a_row_does_not_fit_is_refused_before_any_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LSTM_TUTORIAL_RUNS", str(tmp_path))
+    rows = ["fair lstm", "gru, no leak"]
+    assert main(["compare", "--mode", "smoke", "--engine", "native", "--rows", *rows]) == 2
+    assert "gru_reset_before" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "openblas, openmp, threads", [("", "1,1", 1), ("3", "2", 3), ("", "", os.cpu_count()), ("x", "2", 2)]
+)
+def test_threads_of_numpy_are_what_openblas_is_told(openblas, openmp, threads, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", openblas)
+    monkeypatch.setenv("OMP_NUM_THREADS", openmp)
+    assert record.numpy_threads() == threads

@@ -112,7 +112,12 @@ def test_a_diverged_run_is_recorded_as_such(place):
 
 def record(run, solved, updates=500, status="finished"):
     right = 1.0 if solved else 0.3
-    metrics = {"updates": updates, "test_right": right, "test_loss": 1 - right, "test_steps_until_error": 9}
+    metrics = {
+        "updates": updates,
+        "test_right": right,
+        "test_loss": 1 - right,
+        "test_first_mistake": None if solved else 9.0,
+    }
     return {
         "run_id": f"{run.task}{run.row}{run.seed}{run.settings['learning_rate']}{run.mode}",
         "study": study.STUDY,

@@ -327,4 +327,33 @@ def test_outside_a_checkout_there_is_no_commit(monkeypatch):
         raise FileNotFoundError("git")
 
     monkeypatch.setattr(subprocess, "run", no_git)
+    ledger._commit.cache_clear()
     assert ledger.where_run()["commit"] is None
+    ledger._commit.cache_clear()
+
+
+def test_the_commit_is_the_one_that_the_process_began_with(monkeypatch):
+    first = ledger.where_run()["commit"]
+    monkeypatch.setattr(subprocess, "run", None)  # whatever is checked out now is not asked for
+    assert ledger.where_run()["commit"] == first
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe\x00", b'{"run_id": "0"}', b"[]", b'{"run_id'])
+def test_a_file_that_holds_no_record_is_one_sentence(folders, text):
+    path = ledger.path_of(STUDY, "broken")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text)
+    with pytest.raises(UserError, match="broken.json is not the record of a run"):
+        ledger.read(STUDY)
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_run(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LSTM_TUTORIAL_RUNS", str(tmp_path / "file"))
+    with pytest.raises(UserError, match="cannot be written .*LSTM_TUTORIAL_RUNS"):
+        ledger.prepare(STUDY)
+
+
+def test_a_folder_of_ones_own_may_begin_with_a_tilde(monkeypatch):
+    monkeypatch.setenv("LSTM_TUTORIAL_RUNS", "~/runs")
+    assert ledger.runs_folder() == Path.home() / "runs"

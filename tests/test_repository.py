@@ -559,6 +559,10 @@ def test_notebooks_run_on_real_data_where_all_of_it_is_at_hand(monkeypatch, tmp_
     monkeypatch.setattr(run, "ROOT", tmp_path)
     monkeypatch.setenv("LSTM_TUTORIAL_DATA", str(tmp_path / "files"))
     assert run.notebooks_with_real_data() == [Path("notebooks/a.ipynb")]
+    (tmp_path / "files/ptb").rmdir()
+    assert run.notebooks_with_real_data() == []
+    (tmp_path / "files/ptb.train.txt").touch()  # without a folder of its own
+    assert run.notebooks_with_real_data() == [Path("notebooks/a.ipynb")]
     monkeypatch.delenv("LSTM_TUTORIAL_DATA")
     assert run.notebooks_with_real_data() == []
 

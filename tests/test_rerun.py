@@ -1,9 +1,12 @@
 """Runs of the ledger, done again from their records."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from lstm_tutorial import ledger
 from lstm_tutorial.__main__ import main
+from lstm_tutorial.commands.rerun import _beside
 from lstm_tutorial.studies.catalogue import STUDIES
 
 RUNS = {
@@ -55,3 +58,13 @@ def test_the_list_and_ids_that_are_none(tmp_path, monkeypatch, capsys):
     assert "no run" in capsys.readouterr().err
     assert main(["rerun", ""]) == 2
     assert "runs have ids" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "before, now, difference", [(0.0, 0.5, "+0.5"), (None, 0.5, "+nan%"), (2.0, 1.0, "-50.00%")]
+)
+def test_a_figure_that_was_zero_or_not_finite_is_no_error(before, now, difference):
+    run = {"run_id": "0", "status": "finished", "metrics": {"share": before, "gone": None}}
+    table, off = _beside(run, SimpleNamespace(status="finished", metrics={"share": now}))
+    (_, *share), (_, *gone) = table.rows[1:]
+    assert share[-1] == difference and gone[-1] == "the same" and off == 0

@@ -252,7 +252,23 @@ def test_a_run_stops_when_nothing_is_wrong():
     out = learner.train(variants["lstm"], settings, rng(0))
     assert out.updates < 2000 and out.history["right"][-1] == 1
     exam = learner.examine(variants["lstm"], out.params, learner.examination(settings, learner.TEST))
-    assert exam["right"] == 1 and exam["steps_until_error"] == 18
+    assert exam["right"] == 1 and exam["first_mistake"] is None
+
+
+def test_the_first_mistake_is_that_of_sequences_with_one_and_counts_from_1(monkeypatch):
+    exam = learner.examination(SETTINGS | {"task": "spikes", "period": 3, "count": 3}, learner.TEST)
+    never = np.zeros((*exam.target.shape, exam.legal.shape[-1])) + [1.0, 0.0]  # the first spike is missed
+    monkeypatch.setattr(learner, "scores", lambda *_: (never, None))
+    first = np.flatnonzero(exam.target[:, 0])[0] + 1
+    assert learner.examine(variants["lstm"], {}, exam)["first_mistake"] == first
+
+    exam = learner.examination(SETTINGS, learner.TEST)  # strings of several lengths, padded
+    perfect = np.where(exam.legal, 1.0, 0.0)
+    one_wrong = perfect.copy()
+    one_wrong[4, 0] = 1 - one_wrong[4, 0]
+    for s, expected in ((perfect, None), (one_wrong, 5.0)):
+        monkeypatch.setattr(learner, "scores", lambda *_, s=s: (s, None))
+        assert learner.examine(variants["lstm"], {}, exam)["first_mistake"] == expected
 
 
 def test_nearly_right_is_not_the_end(monkeypatch):

@@ -102,9 +102,14 @@ def notebooks_with_real_data():
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
         uses = metadata.get("lstm_tutorial", {}).get("uses", [])
-        if folder and uses and all((Path(folder) / name).is_dir() for name in uses):
+        if folder and uses and all(_at_hand(Path(folder), name) for name in uses):
             found.append(path.relative_to(ROOT))
     return found
+
+
+def _at_hand(folder, name):
+    """Whether the files of a data set lie in a folder, or in one of its name there."""
+    return (folder / name).is_dir() or any(folder.glob(f"{name}.*"))
 
 
 def test(python, args):

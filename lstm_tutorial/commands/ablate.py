@@ -1,18 +1,19 @@
 """``ablate``: seed 000's table, run."""
 
 from .. import ledger
-from ..data import load_corpus
-from ..engines import choose
 from ..errors import UserError
 from ..spec import variants
 from ..studies import ptb_ablation as study
 from ..studies.rates import valid_perplexity
 from ..studies.runner import perform
 from .arguments import (
+    RESUMED,
     add_command,
     add_seeds,
     add_torch,
     at_least,
+    check_engine,
+    corpus_of,
     device_and_threads,
     key_of,
     mode_and_config,
@@ -42,6 +43,7 @@ def add_parser(subparsers):
         run,
         help="the LSTM without some of its parts, on Penn Treebank (seed 000)",
         description=DESCRIPTION,
+        what_stays=RESUMED,
     )
     add = parser.add_argument
     add("--variants", nargs="+", metavar="NAME", help="rows; default: the five of seed 000")
@@ -71,7 +73,7 @@ def run(args):
         raise UserError("--as-published has the published widths: leave out --equal-parameters.")
     seeds = reported_seeds(args, study.TUNING_SEED)
     mode, config = mode_and_config(args, "small")
-    corpus = load_corpus(args.corpus, size=mode)
+    corpus = corpus_of(args, mode)
 
     def do(run):
         return perform(run, corpus, args.engine, device)
@@ -124,9 +126,5 @@ def _rows(args):
             if row not in study.AS_PUBLISHED:
                 published = ", ".join(study.AS_PUBLISHED)
                 raise UserError(f"seed 000 published no code for {row!r}; --as-published has {published}.")
-    for row in rows:
-        try:
-            choose(args.engine, variants[row])
-        except ValueError as problem:
-            raise UserError(str(problem)) from None
+    check_engine(args.engine, [variants[row] for row in rows])
     return rows

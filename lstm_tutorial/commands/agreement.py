@@ -5,7 +5,16 @@ from .. import mode as modes
 from ..data import load_corpus
 from ..studies import agreement as study
 from ..studies.rates import best_rate, valid_perplexity
-from .arguments import add_cells, add_command, add_mode, add_seeds, cells_among, reported_seeds, say_rate
+from .arguments import (
+    RUN_AGAIN,
+    add_cells,
+    add_command,
+    add_mode,
+    add_seeds,
+    cells_among,
+    reported_seeds,
+    say_rate,
+)
 
 DESCRIPTION = """\
 Train an LSTM and a simple RNN on the generated Banyan treebank, in NumPy, and see how often each gets a verb
@@ -29,6 +38,7 @@ def add_parser(subparsers):
         run,
         help="LSTM and simple RNN on subject and verb, in NumPy (chapters 01 and 04)",
         description=DESCRIPTION,
+        what_stays=RUN_AGAIN,
     )
     add_cells(parser, study.ROWS)
     add_seeds(parser, study.SEEDS)

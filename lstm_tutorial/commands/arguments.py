@@ -6,17 +6,24 @@ import math
 import torch
 
 from .. import mode as modes
-from ..engines import ENGINES
+from ..data import load_corpus
+from ..engines import ENGINES, choose
 from ..errors import UserError
 from ..spec import variants
 
+RESUMED = "The same command goes on from the last checkpoint, at most a minute back."
+RUN_AGAIN = "Finished runs are in the ledger; the same command begins with the one that was under way."
 
-def add_command(subparsers, name, run, *, help, description):
-    """Add a command, which ``run(args)`` carries out. Returns its parser."""
+
+def add_command(subparsers, name, run, *, help, description, what_stays=""):
+    """Add a command, which ``run(args)`` carries out. Returns its parser.
+
+    what_stays : what is told after Ctrl-C, such as RESUMED or RUN_AGAIN.
+    """
     parser = subparsers.add_parser(
         name, help=help, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.set_defaults(func=run)
+    parser.set_defaults(func=run, what_stays=what_stays)
     return parser
 
 
@@ -42,7 +49,11 @@ def add_torch(parser, configs):
     """What a study in torch needs: configuration, text, engine, device, threads and mode."""
     add = parser.add_argument
     add("--config", choices=configs, help="which sizes and settings; without it the mode decides")
-    add("--corpus", default="auto", choices=("auto", "ptb", "banyan"), help="default: PTB if it can be had")
+    add(
+        "--corpus",
+        choices=("ptb", "banyan"),
+        help="Penn Treebank, or generated text; default: what LSTM_TUTORIAL_CORPUS says, or banyan",
+    )
     add(
         "--engine",
         default="auto",
@@ -61,6 +72,21 @@ def mode_and_config(args, paper_config):
         return "paper", args.config
     mode = args.mode or modes.mode()
     return mode, paper_config if mode == "paper" else mode
+
+
+def corpus_of(args, mode):
+    """The text that was asked for, of a mode's size."""
+    chosen = {"stand-in": "banyan", "real": "ptb"}
+    return load_corpus(args.corpus or chosen[modes.corpus_choice()], size=mode)
+
+
+def check_engine(engine, specs):
+    """UserError if an engine cannot compute one of these cells: before the first of them is run."""
+    for spec in specs:
+        try:
+            choose(engine, spec)
+        except ValueError as problem:
+            raise UserError(str(problem)) from None
 
 
 def device_and_threads(args):
@@ -90,6 +116,8 @@ def at_least(least):
         value = int(text)
         if value < least:
             raise argparse.ArgumentTypeError(f"{value} is less than {least}")
+        if value >= 2**63:
+            raise argparse.ArgumentTypeError(f"{value} is more than 63 bits hold")
         return value
 
     return whole_number

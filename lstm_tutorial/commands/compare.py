@@ -1,15 +1,18 @@
 """``compare``: seed 001's LSTM and GRU, run as published and fairly."""
 
 from .. import ledger
-from ..data import load_corpus
 from ..errors import UserError
+from ..spec import variants
 from ..studies import lstm_vs_gru as study
 from ..studies.rates import valid_perplexity
 from ..studies.runner import perform
 from .arguments import (
+    RESUMED,
     add_command,
     add_seeds,
     add_torch,
+    check_engine,
+    corpus_of,
     device_and_threads,
     mode_and_config,
     reported_seeds,
@@ -39,6 +42,7 @@ def add_parser(subparsers):
         run,
         help="LSTM against GRU on Penn Treebank, as published and fairly (seed 001)",
         description=DESCRIPTION,
+        what_stays=RESUMED,
     )
     parser.add_argument(
         "--rows", nargs="+", metavar="ROW", help=f"default: all; {'; '.join(map(repr, study.ROWS))}"
@@ -53,9 +57,10 @@ def run(args):
     for row in rows:
         if row not in study.ROWS:
             raise UserError(f"no row is called {row!r}; there are {'; '.join(map(repr, study.ROWS))}.")
+    check_engine(args.engine, [variants[study.ROWS[row].variant] for row in rows])
     seeds, device = reported_seeds(args, study.TUNING_SEED), device_and_threads(args)
     mode, config = mode_and_config(args, "replica")
-    corpus = load_corpus(args.corpus, size=mode)
+    corpus = corpus_of(args, mode)
     words = study.vocabulary_size(corpus, config)
 
     def do(row, run):

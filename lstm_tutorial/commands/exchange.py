@@ -4,7 +4,7 @@ from .. import ledger
 from .. import mode as modes
 from ..data import load_corpus
 from ..studies import exchange as study
-from .arguments import add_cells, add_command, add_mode, add_seeds, cells_among, reported_seeds
+from .arguments import RUN_AGAIN, add_cells, add_command, add_mode, add_seeds, cells_among, reported_seeds
 
 DESCRIPTION = """\
 Train the LSTM and LSTM − SRNN on the generated Banyan treebank, in NumPy, let each read sentences with a
@@ -27,6 +27,7 @@ def add_parser(subparsers):
         run,
         help="which part of the weighted sum carries a subject's number, in NumPy (chapter 09)",
         description=DESCRIPTION,
+        what_stays=RUN_AGAIN,
     )
     add_cells(parser, study.ROWS)
     add_seeds(parser, study.SEEDS)

@@ -4,7 +4,7 @@ from .. import ledger
 from .. import mode as modes
 from ..errors import UserError
 from ..studies import history as study
-from .arguments import add_command, add_mode, add_seeds, key_of, reported_seeds
+from .arguments import RUN_AGAIN, add_command, add_mode, add_seeds, key_of, reported_seeds
 
 DESCRIPTION = """\
 Train the cells of 1997, 2000, 2002 and 2005, and cells with one wire less, on the tasks of chapter 05.
@@ -26,6 +26,7 @@ def add_parser(subparsers):
         run,
         help="1997, 2000, 2002, 2005: each part of the LSTM on the task that asked for it, in NumPy",
         description=DESCRIPTION,
+        what_stays=RUN_AGAIN,
     )
     add = parser.add_argument
     tasks = " ".join(study.TASKS)

@@ -17,7 +17,8 @@ Do a run of the ledger again, from its recorded settings, and put its figures be
   python -m lstm_tutorial rerun 1f0c            the run whose id begins so
 
 On the same machine, with the same versions and threads, a run repeats to the bit; elsewhere its perplexities
-should land within {WITHIN:.0%}. Nothing is written to the ledger. Exit code 1 if a figure lands elsewhere.
+should land within {WITHIN:.0%}. Nothing is written to the ledger. Exit code 1 if one lands elsewhere, or if
+the run ends otherwise.
 """
 
 
@@ -76,9 +77,15 @@ def _beside(record, outcome):
     """The table of recorded and new figures, and how many perplexities are further off than WITHIN."""
     rows, off = [("status", record["status"], outcome.status, "")], 0
     for name, before in record["metrics"].items():
-        now = outcome.metrics.get(name, math.nan)
-        same = now == before
+        before, now = _number(before), _number(outcome.metrics.get(name))
+        same = now == before or (math.isnan(now) and math.isnan(before))
         if not same and "perplexity" in name and not abs(now / before - 1) <= WITHIN:
             off += 1
-        rows.append((name, f"{before:.6g}", f"{now:.6g}", "the same" if same else f"{now / before - 1:+.2%}"))
+        change = f"{now / before - 1:+.2%}" if before else f"{now - before:+.3g}"
+        rows.append((name, f"{before:.6g}", f"{now:.6g}", "the same" if same else change))
     return Table(f"Run {record['run_id']}", ("", "recorded", "now", "difference"), tuple(rows)), off
+
+
+def _number(value):
+    """A metric; nan for one that is not there, or was not finite, which the ledger writes as null."""
+    return math.nan if value is None else value

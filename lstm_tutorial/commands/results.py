@@ -36,16 +36,19 @@ def run(args):
     if args.collect:
         print(f"collected into {ledger.collect(args.study)}")
     study = STUDIES[args.study]
-    records, what, corpus = ledger.read(args.study), args.study, ""
+    everything, what, corpus = ledger.read(args.study), args.study, ""
+    records = everything
     if study.ON_A_TEXT:
         data = args.data or "ptb"
-        records = [r for r in records if r["data"] == data]
+        records = [r for r in everything if r["data"] == data]
         what, corpus = f"{args.study} on {data}", f" --corpus {data}"
+    elif args.data:
+        raise UserError(f"{args.study} has a text of its own: leave out --data.")
     if not records:
         raise UserError(
             f"the ledger holds no run of {what}: python -m lstm_tutorial {study.COMMAND}{corpus} makes some."
         )
     for table in study.tables(records):
         print(table, end="\n\n")
-    print(claims_table(records=records, study=args.study))
+    print(claims_table(records=everything, study=args.study))
     return 0

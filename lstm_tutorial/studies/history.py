@@ -202,7 +202,7 @@ def summary(record):
     m = record["metrics"]
     if solved(record):
         return f"solved after {m['updates']:,} updates"
-    return f"not solved in {m['updates']:,} updates, first mistake at step {m['test_steps_until_error']:.0f}"
+    return f"not solved in {m['updates']:,} updates, first mistake at step {m['test_first_mistake']:.0f}"
 
 
 def again(record, device="cpu"):
@@ -270,7 +270,8 @@ def results_table(records, task, mode="laptop"):
             continue
         rate = chosen_rate(records, task, row, mode)
         updates = [r["metrics"]["updates"] for r in runs if solved(r)]
-        first = [r["metrics"]["test_steps_until_error"] for r in runs if r["status"] == "finished"]
+        ends = [r["metrics"]["test_first_mistake"] for r in runs if r["status"] == "finished"]
+        first = [step for step in ends if step is not None]
         lines.append(
             (
                 row,
@@ -284,4 +285,5 @@ def results_table(records, task, mode="laptop"):
         lost = sum(r["status"] == "diverged" for r in runs)
         notes += [f"{row}: {lost} of the runs diverged."] if lost else []
     columns = ("row", "gradient", "rate", "solved", "updates (median)", "first mistake at step (median)")
+    notes.append("Updates: of the runs that solved it. First mistake: of the test sequences that have one.")
     return Table(f"{task}, at most {UPDATES[mode]:,} updates", columns, tuple(lines), tuple(notes), left=2)

@@ -326,10 +326,11 @@ def results_table(records, *, rows=None, **asked):
     beside = real and epochs == whole and not asked.equal_parameters  # what the papers' figures are of
     columns = ["row", *(["H"] * asked.equal_parameters), "parameters", "rate", "seeds", "valid", "test"]
     columns += ["seed 000", "Levy medium", "Levy large"] if beside else []
+    seed_000 = SEED_000 if asked.config == "small" else {}  # its rows were of the small configuration alone
     lines, notes = [], []
     for row, runs in found.items():
         name = "srnn" if row == "no_gates_as_published" else row
-        papers = (SEED_000, LEVY_MEDIUM, LEVY_LARGE) if beside else ()
+        papers = (seed_000, LEVY_MEDIUM, LEVY_LARGE) if beside else ()
         published = [f"{paper[name]:g}" if name in paper else "–" for paper in papers]
         for same_rate in _by_rate(runs):
             lines.append((row, *_cells(same_rate, asked.equal_parameters), *published))

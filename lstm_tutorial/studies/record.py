@@ -37,11 +37,12 @@ class Outcome:
     engine: str = "numpy"
 
 
-def enter(run, data, outcome, device="cpu", threads=None):
+def enter(run, data, outcome, where, device="cpu"):
     """Write a run that has been done into the ledger, and return its record.
 
     data : what it was run on, with ``name`` and ``sha256``, a dict from file to hash. outcome : an
-    :class:`Outcome`, or one of :mod:`lstm_tutorial.training`, which has a trained model too.
+    :class:`Outcome`, or one of :mod:`lstm_tutorial.training`, which has a trained model too. where : what
+    :func:`lstm_tutorial.ledger.where_run` said when the run began.
     """
     record = {
         "run_id": run.id_on(data),
@@ -59,7 +60,7 @@ def enter(run, data, outcome, device="cpu", threads=None):
         "device": device,
         "seconds": round(outcome.seconds, 1),
         "status": outcome.status,
-        **ledger.where_run(threads),
+        **where,
     }
     ledger.write(record)
     return record
@@ -105,7 +106,9 @@ def once(run, data, train, label, say=say_at_once, device="cpu", threads=None, t
     if done is not None:
         say(f"{label}: in the ledger ({told(done)}).")
         return done
-    done = enter(run, data, train(run, data, label, say), device, threads or numpy_threads())
+    ledger.prepare(run.study)
+    where = ledger.where_run(threads or numpy_threads())
+    done = enter(run, data, train(run, data, label, say), where, device)
     say(f"{label}: {told(done)}.")
     return done
 
@@ -123,5 +126,9 @@ def summary(record):
 
 
 def numpy_threads():
-    """How many threads NumPy's products may use, to be recorded: OMP_NUM_THREADS, or all there are."""
-    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count())
+    """How many threads NumPy's products may use, to be recorded: what OpenBLAS is told, or all there are."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        told = os.environ.get(name, "").partition(",")[0].strip()  # OpenMP takes a list, one a level
+        if told.isdecimal() and int(told):
+            return int(told)
+    return os.cpu_count()

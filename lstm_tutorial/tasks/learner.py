@@ -133,13 +133,18 @@ def _train(spec, settings, rng, progress):
 
 
 def examine(spec, params, exam):
-    """How a network does: the share of sequences that it gets right from the first step to the last, the mean
-    number of steps until its first mistake, and its loss."""
+    """How a network does.
+
+    ``right`` is the share of sequences that it gets right from the first step to the last; ``first_mistake``,
+    of the others, the mean step of the first mistake, counted from 1, or None if there are none; ``loss`` in
+    nats a symbol that is asked for.
+    """
     s, _ = scores(spec, params, exam.x)
     right = exam.right(s)
+    before = steps_until_error(right[:, ~right.all(0)])
     return {
         "right": float(right.all(0).mean()),
-        "steps_until_error": float(steps_until_error(right).mean()),
+        "first_mistake": float(before.mean()) + 1 if len(before) else None,
         "loss": exam.loss(s)[0],
     }
 
