@@ -240,8 +240,8 @@ def test_nothing_is_told_at_the_bound_and_little_beyond_it(monkeypatch, rule, at
 
 
 def test_where_only_the_correction_undoes_a_verdict_both_p_are_told(monkeypatch):
-    rule = 'rule = "leads"\nrow = "a"\nthan = "b"'
-    declare(monkeypatch, rule, *[rule.replace('"a"', '"b"').replace('than = "b"', 'than = "a"')] * 9)
+    lead, untold = 'rule = "leads"\nrow = "a"\nthan = "b"', 'rule = "above"\nrow = "a"\nbound = 0.804'
+    declare(monkeypatch, lead, *[untold] * 9)
     noise = np.array([-0.05, -0.02, 0.0, 0.03, 0.05])
     first, *_ = claims.verdicts(runs(a=A, b=np.array(A) - 0.16 + noise))
     p = stats.ttest_1samp(0.16 - noise, 0.1).pvalue
