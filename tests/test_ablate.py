@@ -66,7 +66,7 @@ def tiny_corpus(seed=0):
 def tiny(monkeypatch):
     """`ablate` on the tiny text."""
     corpus = tiny_corpus()
-    monkeypatch.setattr(arguments, "load_corpus", lambda name, size=None: corpus)
+    monkeypatch.setattr(arguments, "load_corpus", lambda *_, **__: corpus)
     return corpus
 
 
@@ -265,7 +265,7 @@ def test_texts_of_two_sizes_are_not_averaged_as_if_they_were_seeds(capsys, monke
         study.CONFIGS, "small", study.CONFIGS["small"] | {"hidden_size": 4, "max_max_epoch": 1}
     )
     for text in (0, 1):
-        monkeypatch.setattr(arguments, "load_corpus", lambda name, size=None, text=text: tiny_corpus(text))
+        monkeypatch.setattr(arguments, "load_corpus", lambda *_, text=text, **__: tiny_corpus(text))
         assert main(["ablate", "--config", "small", "--variants", "lstm"]) == 0
     assert len(records()) == 2 and {r["seed"] for r in records()} == {0}
     row = table_of(capsys.readouterr().out)["lstm"]
@@ -694,13 +694,16 @@ def test_ptb_that_cannot_be_had(capsys):
     assert records() == []
 
 
-@pytest.mark.parametrize("chosen, loaded", [("", "banyan"), ("stand-in", "banyan"), ("real", "ptb")])
-def test_the_environment_decides_on_the_text_unless_one_is_asked_for(chosen, loaded, monkeypatch):
-    """So nothing is downloaded that nobody asked for."""
-    monkeypatch.setattr(arguments, "load_corpus", lambda name, size: name)
-    monkeypatch.setenv("LSTM_TUTORIAL_CORPUS", chosen)
-    for asked, name in ((None, loaded), ("ptb", "ptb"), ("banyan", "banyan")):
-        assert arguments.corpus_of(SimpleNamespace(corpus=asked), "smoke") == name
+def test_auto_falls_back_on_the_generated_text_and_says_so(monkeypatch, capsys):
+    monkeypatch.setattr(runner, "train", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert main(["ablate", "--corpus", "auto"]) == 130
+    assert "It stands in for Penn Treebank" in capsys.readouterr().out
+
+
+def test_only_an_explicit_ptb_is_downloaded(monkeypatch):
+    monkeypatch.setattr(arguments, "load_corpus", lambda name, size, offline: (name, offline))
+    for asked, offline in (("auto", True), ("ptb", None), ("banyan", None)):
+        assert arguments.corpus_of(SimpleNamespace(corpus=asked), "smoke") == (asked, offline)
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_after_control_c_only_what_is_true_is_promised(command, what_stays, monk
 
 def test_claims_are_decided_on_all_texts_whichever_tables_are_shown(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("LSTM_TUTORIAL_RUNS", str(tmp_path))
-    assert main(["ablate", "--mode", "smoke", "--variants", "lstm"]) == 0
+    assert main(["ablate", "--mode", "smoke", "--corpus", "banyan", "--variants", "lstm"]) == 0
     capsys.readouterr()
     shown = {}
     for data in ("ptb", "banyan"):

@@ -25,7 +25,7 @@ from .arguments import (
 DESCRIPTION = """\
 Train the five language models of seed 000 and show what each part of an LSTM is worth.
 
-  python -m lstm_tutorial ablate                               a few minutes, on generated text
+  python -m lstm_tutorial ablate                               a few minutes: small models, little text
   python -m lstm_tutorial ablate --config small --corpus ptb   the paper's settings: about an hour
                                                                on two cores
 

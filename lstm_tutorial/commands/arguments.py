@@ -51,8 +51,9 @@ def add_torch(parser, configs):
     add("--config", choices=configs, help="which sizes and settings; without it the mode decides")
     add(
         "--corpus",
-        choices=("ptb", "banyan"),
-        help="Penn Treebank, or generated text; default: what LSTM_TUTORIAL_CORPUS says, or banyan",
+        default="auto",
+        choices=("auto", "ptb", "banyan"),
+        help="default: Penn Treebank if it is at hand, else generated text; ptb downloads it if need be",
     )
     add(
         "--engine",
@@ -75,9 +76,8 @@ def mode_and_config(args, paper_config):
 
 
 def corpus_of(args, mode):
-    """The text that was asked for, of a mode's size."""
-    chosen = {"stand-in": "banyan", "real": "ptb"}
-    return load_corpus(args.corpus or chosen[modes.corpus_choice()], size=mode)
+    """The text that was asked for, of a mode's size. Nothing is downloaded but for an explicit ``ptb``."""
+    return load_corpus(args.corpus, size=mode, offline=True if args.corpus == "auto" else None)
 
 
 def check_engine(engine, specs):

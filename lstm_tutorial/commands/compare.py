@@ -23,7 +23,7 @@ DESCRIPTION = """\
 Train seed 001's language models, LSTM and GRU: as its author wired them, where the second layer knows how
 the sentence ends; without that leak; and fairly, each cell at a learning rate of its own.
 
-  python -m lstm_tutorial compare                                 minutes, on generated text
+  python -m lstm_tutorial compare                                 minutes: small models, little text
   python -m lstm_tutorial compare --config replica --corpus ptb   a small part of Penn Treebank: some
                                                                   five minutes a run, fifteen runs to
                                                                   choose rates and twelve for each seed
