@@ -12,7 +12,7 @@ from .. import declared, ledger
 from ..results import NOT_RUN, mean_and_spread
 from ..tables import Table
 from .rates import best_rate, scores_of, valid_perplexity
-from .record import Run, grouped
+from .record import Run, again_in_torch, grouped
 from .sizes import closest_width, parameter_count, vocabulary_behind
 
 STUDY, COMMAND, ON_A_TEXT = "lstm-vs-gru", "compare", True
@@ -144,11 +144,7 @@ def choose_rate(name, mode, config, words, score):
     return (None, False) if scores is None else best_rate(scores)
 
 
-def again(record, device="cpu"):
-    """A run of the ledger once more, from its record: an Outcome."""
-    from .runner import again  # torch is imported where something is trained: to read tables it is not needed
-
-    return again(record, device)
+again = again_in_torch
 
 
 # --- finding them again --------------------------------------------------------------------------------

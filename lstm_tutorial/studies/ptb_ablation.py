@@ -12,7 +12,7 @@ from ..results import NOT_RUN, mean_and_spread
 from ..spec import variants
 from ..tables import Table
 from .rates import best_rate, scores_of, valid_perplexity
-from .record import Run, grouped
+from .record import Run, again_in_torch, grouped
 from .sizes import closest_width, parameter_count, vocabulary_behind
 
 STUDY, COMMAND, ON_A_TEXT = "ptb-ablation", "ablate", True
@@ -170,11 +170,7 @@ def spec_of(record):
     return replace(variants[record["variant"]], **record["settings"]["spec_changes"])
 
 
-def again(record, device="cpu"):
-    """A run of the ledger once more, from its record: an Outcome."""
-    from .runner import again  # torch is imported where something is trained: to read tables it is not needed
-
-    return again(record, device)
+again = again_in_torch
 
 
 # --- finding them again --------------------------------------------------------------------------------

@@ -79,6 +79,13 @@ def corpus_behind(record):
     return corpus
 
 
+def again_in_torch(record, device="cpu"):
+    """A language-model run of the ledger once more, from its record: the ``again`` of a study in torch."""
+    from .runner import again  # torch is imported where something is trained: to read tables it is not needed
+
+    return again(record, device)
+
+
 def grouped(records, *keys):
     """[(values of the keys, the records that have them)], by value; a key of the settings is ``config``.
 
