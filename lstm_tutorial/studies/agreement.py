@@ -11,13 +11,13 @@ run, :func:`perform` does one, and :func:`reported` finds them again in the ledg
 import math
 import time
 
-from .. import declared, ledger
+from .. import declared
 from .. import numpy_language_model as lm
 from ..data import banyan
 from ..tables import Table
 from . import by_hand
 from .rates import best_rate, valid_perplexity
-from .record import Outcome, Run, corpus_behind, grouped, once, run_behind, say_at_once
+from .record import Outcome, Run, corpus_behind, grouped, once, repeats, run_behind, say_at_once
 
 STUDY, COMMAND, ON_A_TEXT = "agreement", "agreement", False
 ROWS = ("lstm", "srnn")
@@ -133,7 +133,8 @@ def reported(records, mode):
     rows = {}
     for row in ROWS:
         rate, _ = chosen_rate(records, row, mode)
-        rows[row] = [] if rate is None else _matching(records, run_of(row, None, mode, rate))
+        same = [] if rate is None else _repeats(records, run_of(row, None, mode, rate))
+        rows[row] = [r for r in same if r["seed"] != TUNING_SEED]
     return rows
 
 
@@ -144,26 +145,16 @@ def chosen_rate(records, row, mode):
     """The rate that tuning gives a row, and whether it is at the edge; (None, False) if a run is missing."""
     scores = {}
     for rate, run in tuning_runs(row, mode).items():
-        found = [r for r in _matching(records, run, tuning=True) if r["seed"] == TUNING_SEED]
+        found = _repeats(records, run, seed=run.seed)
         if not found:
             return None, False
         scores[rate] = valid_perplexity(found[0])
     return best_rate(scores)
 
 
-def _matching(records, run, tuning=False):
-    """Records that differ from a run in seed and provenance only, on the corpus of its size, by seed."""
-    return sorted(
-        (
-            r
-            for r in records
-            if (r["variant"], r["mode"]) == (run.variant, run.mode)
-            and (r["seed"] == TUNING_SEED) == tuning
-            and r["data_sha256"] == banyan.SHA256[run.mode]
-            and ledger.decisive(r["settings"]) == ledger.decisive(run.settings)
-        ),
-        key=lambda r: r["seed"],
-    )
+def _repeats(records, run, **fields):
+    """The records that are of a run, on the text of its size."""
+    return repeats(records, run, data_sha256=banyan.SHA256[run.mode], **fields)
 
 
 def tables(records):

@@ -17,13 +17,13 @@ import time
 
 import numpy as np
 
-from .. import declared, ledger, numpy_lstm
+from .. import declared, numpy_lstm
 from .. import numpy_language_model as lm
 from ..data import banyan, lexicon
 from ..tables import Table
 from ..weighted_sum import Pair, verb_margins
 from . import by_hand
-from .record import Outcome, Run, corpus_behind, grouped, once, run_behind, say_at_once
+from .record import Outcome, Run, corpus_behind, grouped, once, repeats, run_behind, say_at_once
 
 STUDY, COMMAND, ON_A_TEXT = "exchange", "exchange", False
 ROWS = ("lstm", "no_srnn")
@@ -166,24 +166,12 @@ def again(record, device="cpu"):
 
 def reported(records, mode):
     """{row: its records, seed by seed}, on the text of its size; none with the tuning seed."""
-    return {row: _matching(records, run_of(row, None, mode)) for row in ROWS}
+    text = banyan.SHA256[mode]
+    found = {row: repeats(records, run_of(row, None, mode), data_sha256=text) for row in ROWS}
+    return {row: [r for r in runs if r["seed"] != TUNING_SEED] for row, runs in found.items()}
 
 
 rows_of = reported  # for the claims
-
-
-def _matching(records, run):
-    return sorted(
-        (
-            r
-            for r in records
-            if (r["study"], r["variant"], r["mode"]) == (run.study, run.variant, run.mode)
-            and r["seed"] != TUNING_SEED
-            and r["data_sha256"] == banyan.SHA256[run.mode]
-            and ledger.decisive(r["settings"]) == ledger.decisive(run.settings)
-        ),
-        key=lambda r: r["seed"],
-    )
 
 
 def tables(records):

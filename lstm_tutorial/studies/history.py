@@ -18,7 +18,7 @@ from .. import declared, ledger
 from ..spec import variants
 from ..tables import Table
 from ..tasks import learner
-from .record import Outcome, once, say_at_once
+from .record import Outcome, once, repeats, say_at_once
 
 STUDY, COMMAND, ON_A_TEXT = "history", "history", False
 SEEDS = declared.study(STUDY).seeds
@@ -219,7 +219,8 @@ def reported(records, mode="laptop"):
     for task, rows in ON.items():
         for row in rows:
             rate = chosen_rate(records, task, row, mode)
-            found[task, row] = [] if rate is None else _matching(records, run_of(task, row, None, mode, rate))
+            same = [] if rate is None else repeats(records, run_of(task, row, None, mode, rate), data=task)
+            found[task, row] = [r for r in same if r["seed"] != TUNING_SEED]
     return found
 
 
@@ -232,25 +233,11 @@ def chosen_rate(records, task, row, mode="laptop"):
     """The rate that tuning gives a row; None if a run is missing."""
     tried = {}
     for rate, run in tuning_runs(task, row, mode).items():
-        same = _matching(records, run, tuning=True)
+        same = repeats(records, run, data=task, seed=run.seed)
         if not same:
             return None
         tried[rate] = same[0]
     return choose_rate(tried)
-
-
-def _matching(records, run, tuning=False):
-    """Records that differ from a run in seed and provenance only, by seed."""
-    return sorted(
-        (
-            r
-            for r in records
-            if (r["data"], r["mode"], r["variant"]) == (run.task, run.mode, run.variant)
-            and (r["seed"] == TUNING_SEED) == tuning
-            and ledger.decisive(r["settings"]) == ledger.decisive(run.settings)
-        ),
-        key=lambda r: r["seed"],
-    )
 
 
 def tables(records):

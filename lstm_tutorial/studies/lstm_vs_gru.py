@@ -8,11 +8,11 @@ each row, and the GRU once with as many units and once with as many parameters.
 
 from dataclasses import dataclass, field
 
-from .. import declared, ledger
+from .. import declared
 from ..results import NOT_RUN, mean_and_spread
 from ..tables import Table
 from .rates import best_rate, scores_of, valid_perplexity
-from .record import Run, again_in_torch, grouped
+from .record import Run, again_in_torch, grouped, is_of
 from .sizes import closest_width, parameter_count, vocabulary_behind
 
 STUDY, COMMAND, ON_A_TEXT = "lstm-vs-gru", "compare", True
@@ -177,20 +177,12 @@ def chosen_rate(records, name, mode, config, data="ptb"):
 def _records_of(records, name, mode, config, data):
     """All records of a row, whatever their seed and rate, by seed."""
 
-    def wanted(record):
+    def is_wanted(record):
         words = vocabulary_behind(record["variant"], record)  # of use where sizes are matched
-        return settings(name, config, words, record["settings"]["learning_rate"])
+        rate = record["settings"]["learning_rate"]
+        return record["data"] == data and is_of(record, run_of(name, None, mode, config, words, rate))
 
-    return sorted(
-        (
-            r
-            for r in records
-            if (r["data"], r["mode"], r["settings"]["config"]) == (data, mode, config)
-            and r["variant"] == ROWS[name].variant
-            and ledger.decisive(r["settings"]) == ledger.decisive(wanted(r))
-        ),
-        key=lambda r: r["seed"],
-    )
+    return sorted(filter(is_wanted, records), key=lambda r: r["seed"])
 
 
 def tables(records):

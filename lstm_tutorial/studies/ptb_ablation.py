@@ -7,12 +7,11 @@ The study is data: its rows, its configurations, what was published. :func:`run_
 import math
 from dataclasses import dataclass, replace
 
-from .. import ledger
 from ..results import NOT_RUN, mean_and_spread
 from ..spec import variants
 from ..tables import Table
 from .rates import best_rate, scores_of, valid_perplexity
-from .record import Run, again_in_torch, grouped
+from .record import Run, again_in_torch, grouped, repeats
 from .sizes import closest_width, parameter_count, vocabulary_behind
 
 STUDY, COMMAND, ON_A_TEXT = "ptb-ablation", "ablate", True
@@ -246,11 +245,7 @@ def chosen_rate(records, row, data, mode, config):
     """The rate that tuning gives a row, and whether it is at the edge; (None, False) if a run is missing."""
 
     def valid(run):
-        for r in records:
-            same = (r["data"], r["variant"], r["seed"], r["mode"]) == (data, row, run.seed, run.mode)
-            if same and ledger.decisive(r["settings"]) == ledger.decisive(run.settings):
-                return valid_perplexity(r)
-        return None
+        return next((valid_perplexity(r) for r in repeats(records, run, data=data, seed=run.seed)), None)
 
     return choose_rate(row, mode, config, valid)
 

@@ -71,6 +71,18 @@ def run_behind(record):
     return Run(*(record[name] for name in ("study", "variant", "seed", "mode", "settings")))
 
 
+def is_of(record, run):
+    """Whether a record of its study is of a run, whatever its seed and data: same cell, mode, settings."""
+    same = (record["variant"], record["mode"]) == (run.variant, run.mode)
+    return same and ledger.decisive(record["settings"]) == ledger.decisive(run.settings)
+
+
+def repeats(records, run, **fields):
+    """The records that are of a run, by seed; ``fields`` must be as given, such as ``data_sha256``."""
+    found = (r for r in records if is_of(r, run) and all(r[name] == fields[name] for name in fields))
+    return sorted(found, key=lambda r: r["seed"])
+
+
 def corpus_behind(record):
     """The text that a record's run was done on; UserError if the one that is here is another."""
     corpus = load_corpus(record["data"], size=record["mode"])
