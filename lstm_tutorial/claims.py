@@ -60,9 +60,7 @@ def claims_table(chapter=None, records=None, *, study=None):
     rows = tuple((v.claim.id, v.claim.says, v.verdict, v.because) for v in found)
     of_a_seed = any(v.claim.where for v in found)
     title = (
-        "What the seeds claim, and what the ledger says"
-        if of_a_seed
-        else "What was claimed before the first run"
+        "What is claimed, and what the ledger says" if of_a_seed else "What was claimed before the first run"
     )
     return Table(title, ("", "claim", "verdict", "because"), rows, left=4)
 

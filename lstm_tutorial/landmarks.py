@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .kneser_ney import KneserNey
 from .language_model import unigram_perplexity
 
-# Test over valid on the whole splits: where the models of the list lie, but for the uniform one.
+# Test over valid on the whole splits: a band that holds the models of the list, but for the uniform one.
 USUAL_RATIO = (0.92, 0.99)
 
 ZAREMBA = "Zaremba, Sutskever and Vinyals 2014"

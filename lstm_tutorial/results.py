@@ -51,7 +51,7 @@ class Paired:
     """A row against a baseline, seed by seed.
 
     ratios : {seed: test perplexity of the row / of the baseline}, of the seeds that finished in both.
-    failed : how many runs of the two did not finish; they are in no ratio.
+    failed : how many runs of the two ended diverged or dead; they are in no ratio.
 
     Statistics are those of the log ratio, so that row and baseline could change places; what needs two pairs
     is None for fewer.
@@ -110,7 +110,7 @@ class Paired:
         """What the pairs say about the band from 1/margin to margin, and what they cannot say yet."""
         percent = f"{100 * (margin - 1):g} %"
         if self.failed:
-            return f"cannot tell: {self.failed} of the runs did not finish"
+            return f"cannot tell: {self.failed} of the runs ended diverged or dead"
         if not self.ratios:
             return NOT_RUN
         if len(self) < FEWEST_PAIRS:

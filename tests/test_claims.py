@@ -138,7 +138,7 @@ def test_the_table_shows_one_chapter():
     table = claims.claims_table("10_ptb_ablations", [])
     assert len(table.rows) == sum(v.claim.chapter == "10_ptb_ablations" for v in claims.verdicts([]))
     assert "000.1" in str(table) and "<td" in table._repr_html_()
-    assert table.title.startswith("What the seeds claim")
+    assert table.title.startswith("What is claimed")
     ours = claims.claims_table(records=[], study="agreement")
     assert [row[0] for row in ours.rows] == [f"agreement.{k}" for k in range(1, 6)]
     assert ours.title == "What was claimed before the first run"

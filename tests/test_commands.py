@@ -112,7 +112,7 @@ def test_claims_are_decided_on_all_texts_whichever_tables_are_shown(tmp_path, mo
     shown = {}
     for data in ("ptb", "banyan"):
         assert main(["results", "--data", data]) == 0
-        shown[data] = capsys.readouterr().out.partition("What the seeds claim")
+        shown[data] = capsys.readouterr().out.partition("What is claimed")
     assert shown["ptb"][0] != shown["banyan"][0] and "on banyan" in shown["banyan"][0]
     assert shown["ptb"][2] == shown["banyan"][2] != ""
 

@@ -89,7 +89,7 @@ def test_two_pairs_decide_nothing_however_far_apart():
     assert (
         one.in_words(1.02)
         == Paired({}, failed=1).in_words(1.02)
-        == "cannot tell: 1 of the runs did not finish"
+        == "cannot tell: 1 of the runs ended diverged or dead"
     )
 
 

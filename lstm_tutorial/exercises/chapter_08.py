@@ -326,8 +326,8 @@ def suspicion(answer):
     tokens = torch.as_tensor(np.random.default_rng(0).integers(0, _Suspect.V, (6, 2)))
     for letter, (_, model) in suspects().items():
         expect(answer[letter] in ("leaks", "causal"), f"{answer[letter]!r} is neither 'leaks' nor 'causal'")
-        # attention is summed in another order for other words, so what does not depend on a word may round
-        # differently; the leaks here are far larger
+        # a precaution: a product over all steps may round differently for other words, on some machine; the
+        # leaks here are far larger
         found = future_influence(model, tokens, tolerance=1e-6).verdict
         expect(answer[letter] == found, f"{letter} is not '{answer[letter]}': {_QUESTIONS[letter]}")
 

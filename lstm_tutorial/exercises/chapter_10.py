@@ -46,7 +46,7 @@ def no_hidden(answer):
     expect(answer.content_reads == ("x", "y", "b"), "the content reads less than before: leave it as it is")
     expect(answer.g == "tanh", "the content has lost its tanh: leave it as it is")
     expect("y" not in answer.gate_reads, "its gates still read y⁻")
-    expect("x" in answer.gate_reads, "its gates do not read the present word: one wire is to be cut")
+    expect("x" in answer.gate_reads, "its gates do not read the present input: one wire is to be cut")
     expect("b" in answer.gate_reads, "its gates have lost their bias too: two wires are cut instead of one")
     for field in fields(CellSpec):
         same = getattr(answer, field.name) == getattr(_NO_HIDDEN, field.name)

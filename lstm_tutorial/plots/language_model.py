@@ -191,7 +191,7 @@ def ladder(rungs, title=""):
 def ratios(groups, band, title=""):
     """Test over valid perplexity against valid perplexity, a dot a model.
 
-    groups : {label: [(valid, test), …]}. band : (low, high), shaded: where honest models lie.
+    groups : {label: [(valid, test), …]}. band : (low, high), shaded: the usual ratios.
     """
     figure = Picture("", 7.2, 3.8)
     axes = figure.add_subplot(

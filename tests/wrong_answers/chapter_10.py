@@ -34,7 +34,7 @@ WRONG = {
         (_SPEC + "variants['no_srnn_hidden']", "that is − SRNN"),
         (_SPEC + "replace(variants['vanilla'], gate_reads='xb')", "peepholes"),
         (_SPEC + "replace(variants['lstm'], gate_reads='x')", "two wires are cut"),
-        (_SPEC + "replace(variants['lstm'], gate_reads='b')", "do not read the present word"),
+        (_SPEC + "replace(variants['lstm'], gate_reads='b')", "do not read the present input"),
         (_SPEC + "replace(variants['lstm'], name='mine')", "still read y⁻"),
         (_SPEC + "replace(variants['lstm'], content_reads='xb')", "content has lost its recurrence"),
         (_SPEC + "replace(variants['lstm'], gate_reads='xb', g='linear')", "lost its tanh"),
