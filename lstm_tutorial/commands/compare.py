@@ -25,9 +25,9 @@ the sentence ends; without that leak; and fairly, each cell at a learning rate o
 
   python -m lstm_tutorial compare                                 minutes: small models, little text
   python -m lstm_tutorial compare --config replica --corpus ptb   a small part of Penn Treebank: some
-                                                                  five minutes a run; eighteen runs or
-                                                                  more to choose rates, and fourteen
-                                                                  for each seed
+                                                                  five minutes a run; twenty-one or
+                                                                  more to choose rates, and fifteen for
+                                                                  each seed
   python -m lstm_tutorial compare --config full --corpus ptb --device cuda    the paper's size: for a GPU
 
 Finished runs are in the ledger and are not done again; a run that was interrupted (Ctrl-C, kill, power)

@@ -77,6 +77,7 @@ def _as_published(variant, leaks, wide=False, **changes):
 
 _SGD = dict(optimiser="sgd", max_grad_norm=5.0, loss_over="rows", lr_decay=0.7)
 _OWN = dict(first_word=True)
+_WIDE = dict(model="seed 001", leaks=False, wide=FULL_WIDE)
 ROWS = {
     "lstm, leak": _as_published("lstm", True),
     "lstm, no leak": _as_published("lstm", False),
@@ -94,6 +95,7 @@ ROWS = {
     "fair torch gru": Row("gru", True, _OWN),
     "fair lstm, sgd": Row("lstm", True, _OWN | _SGD),
     "fair lstm, log-normal": Row("lstm", True, _OWN | {"cell_init": "log-normal"}),
+    "fair lstm, wide": Row("lstm", True, _OWN | _WIDE),
 }
 
 
