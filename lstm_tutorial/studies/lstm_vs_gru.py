@@ -165,14 +165,18 @@ def reported(records, mode, config, data="ptb"):
 rows_of = reported  # for the claims
 
 
-def chosen_rate(records, name, mode, config, data="ptb"):
-    """The rate that tuning gives a fair row, and whether it is at the edge; (None, False) if not tuned."""
-    scores = {
+def tried(records, name, mode, config, data="ptb"):
+    """{rate: valid perplexity} of a fair row's runs with the tuning seed; infinite for one that failed."""
+    return {
         r["settings"]["learning_rate"]: valid_perplexity(r)
         for r in _records_of(records, name, mode, config, data)
         if r["seed"] == TUNING_SEED
     }
-    scores = scores_of(ROWS[name].grid, scores.get)
+
+
+def chosen_rate(records, name, mode, config, data="ptb"):
+    """The rate that tuning gives a fair row, and whether it is at the edge; (None, False) if not tuned."""
+    scores = scores_of(ROWS[name].grid, tried(records, name, mode, config, data).get)
     return (None, False) if scores is None else best_rate(scores)
 
 
