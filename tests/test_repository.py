@@ -267,6 +267,9 @@ def clean_notebook():
                 metadata=slide(),
             ),
             new_markdown_cell("## One\n\nOne is one.", id="close", metadata=slide(tags=["card-close"])),
+            new_markdown_cell(
+                "Minutes: 1. Ask who knew.", id="notes", metadata={"slideshow": {"slide_type": "notes"}}
+            ),
         ]
     )
     nb.metadata["kernelspec"] = execute_notebooks.KERNEL
@@ -324,10 +327,19 @@ def stored(key, text):
 FAULTS = {
     "no opening card": (retag("open"), "tagged card-open"),
     "no closing card": (retag("close"), "tagged card-close"),
-    "closing card before the code": (lambda nb: nb.cells.insert(1, nb.cells.pop()), "tagged card-close"),
+    "closing card before the code": (lambda nb: nb.cells.insert(1, nb.cells.pop(-2)), "tagged card-close"),
     "no slide type": (change("open", lambda c: c.metadata.pop("slideshow")), "slide_type"),
     "unknown slide type": (kind("open", "slides"), "has the slide_type 'slides'"),
     "section within a slide": (kind("close", "fragment"), "heading of a section"),
+    "section without its minutes": (
+        change("notes", lambda c: c.update(source="Ask who knew.")),
+        'do not begin with "Minutes: "',
+    ),
+    "minutes before the section": (
+        lambda nb: nb.cells.insert(-1, nb.cells.pop()),
+        'do not begin with "Minutes: "',
+    ),
+    "minutes that everybody sees": (kind("notes", "fragment"), 'do not begin with "Minutes: "'),
     "no id": (change("open", lambda c: c.pop("id")), "id"),
     "an id twice": (change("close", lambda c: c.update(id="open")), "occurs 2 times"),
     "not a notebook": (change("open", lambda c: c.update(cell_type="prose")), "not a valid notebook"),

@@ -34,9 +34,11 @@ SIGNIFICANT = 6
 SLIDE_TYPES = ("slide", "subslide", "fragment", "skip", "notes", "-")
 EXERCISES = 4  # at least, in every chapter
 LAST_CHAPTER = "15"
+MAP = "00"  # it is read, not presented
 
 FLOAT = re.compile(r"(?<![\w.])(\d+)\.(\d+)")
 FENCED = re.compile(r"^ *(```+|~~~+).*?^ *\1", re.DOTALL | re.MULTILINE)
+MINUTES = re.compile(r"Minutes: \d+\b")
 CHECK = re.compile(r"""\bcheck\(["'](\d\d\.\d+)["']""")
 SOLUTION = re.compile(r"<details>\s*<summary>Solution</summary>\s*```python\n")
 SHOWING = {"print", "display", "show", "check", "explore"}
@@ -137,6 +139,26 @@ def sections_start_a_slide(nb):
         prose = FENCED.sub("", cell.source) if cell.cell_type == "markdown" else ""
         if re.search(r"^## ", prose, re.MULTILINE) and slide_type(cell) != "slide":
             yield f"{name(cell)} has the heading of a section, but not the slide_type slide"
+
+
+def chapter_of(nb):
+    """The two digits of the title; None where it has none."""
+    return re.match(r"# (\d\d) · |", nb.cells[0].source)[1] if nb.cells else None
+
+
+def sections_tell_their_minutes(nb):
+    """For whoever presents it: the speaker notes of a section begin with how long it takes."""
+    if chapter_of(nb) == MAP:
+        return
+    untold = None
+    for cell in [*nb.cells, None]:
+        prose = FENCED.sub("", cell.source) if cell and cell.cell_type == "markdown" else ""
+        if cell is None or re.search(r"^## ", prose, re.MULTILINE):
+            if untold:
+                yield f'{untold} is a section whose speaker notes do not begin with "Minutes: "'
+            untold = cell and name(cell)
+        elif slide_type(cell) == "notes" and MINUTES.match(prose):
+            untold = None
 
 
 def has_its_cards(nb):
@@ -244,7 +266,7 @@ def exercises_have_one_form(nb):
             yield f"{name(cell)} does not follow a markdown cell with the heading {heading}…"
         if not (after and after.cell_type == "markdown" and SOLUTION.search(after.source)):
             yield f"{name(cell)} is not followed by a markdown cell with the folded solution"
-    chapter = re.match(r"# (\d\d) · |", nb.cells[0].source)[1] if nb.cells else None
+    chapter = chapter_of(nb)
     expected = [f"{chapter}.{k}" for k, _ in enumerate(numbers, start=1)]
     if numbers != expected:
         yield f"has the exercises {numbers}, which should be {expected}"
@@ -297,6 +319,7 @@ SHAPE = (is_a_valid_notebook, cells_have_ids, code_is_python)
 RULES = (
     cells_have_a_slide_type,
     sections_start_a_slide,
+    sections_tell_their_minutes,
     has_its_cards,
     was_executed_in_order,
     outputs_belong_to_the_code,
