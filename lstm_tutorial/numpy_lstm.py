@@ -75,7 +75,7 @@ def backward(spec, params, tape, dy, dstate=None, truncate=False):
     -------
     dx (T, B, D); (dy_0, dc_0), gradients of the initial state; a dict with the gradient of every parameter.
 
-    Raises ValueError if a shape does not fit. Source: Greff et al. 2017, appendix; the weight gradients,
+    Raises ValueError if a shape does not fit. Source: Greff et al. 2017, section II; the weight gradients,
     which seed 002 leaves out, in :mod:`lstm_tutorial.bptt`.
     """
     spec = as_spec(spec)

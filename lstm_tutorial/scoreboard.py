@@ -10,7 +10,7 @@ deltas in it. If that gives your numbers, the line is right and only passes on w
 Otherwise it tries every slip it can think of (a term or a factor left out, a sign, a factor taken at another
 step, a sum over another axis …), and reports the one that gives your numbers, digit by digit.
 
-Letters: Greff et al. 2017, section II and appendix; seed 002. A ⁺ is the step after, a ⁻ the step before.
+Letters: Greff et al. 2017, section II; seed 002. A ⁺ is the step after, a ⁻ the step before.
 ``Δ`` is the upstream gradient of the y of this step, ``dy_T`` and ``dc_T`` those of the last state.
 """
 

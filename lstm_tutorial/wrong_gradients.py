@@ -1,4 +1,4 @@
-"""A gallery of wrong gradients, each one line away from the right one, and the checks that see or miss them.
+"""A gallery of wrong gradients, each one slip away from the right one, and the checks that see or miss them.
 
 :class:`Backward` is the backward pass of the vanilla cell with peepholes, written step by step, a method for
 each line. A bug is a subclass that overrides one method; ``GALLERY`` holds them by title. All are called
@@ -7,7 +7,7 @@ alike: a :class:`~lstm_tutorial.gradient_check.Problem` in, a dict of gradients 
 A :class:`Check` is the full gradient check with one thing made weaker; ``CHECKS`` holds them by name, and
 :func:`who_catches_what` runs every check on every bug.
 
-Letters and equations: Greff et al. 2017, section II and appendix; seed 002. T steps, B sequences, D inputs,
+Letters and equations: Greff et al. 2017, section II; seed 002. T steps, B sequences, D inputs,
 H units. ``v`` holds the values of one step, ``d`` its deltas: ``d.f_bar`` is δf_bar = ∂L/∂f_bar, (B, H).
 """
 
@@ -492,7 +492,11 @@ class TrainingCheck:
         return not self.excess(backward) <= 1
 
 
-FULL = Check("full", "Random states, random upstream on every y and on the last state, five steps, float64.")
+FULL = Check(
+    "full",
+    "Random states, biases, peepholes and upstream, on every y and on the last state; five steps, two sequences, "
+    "four units, every tensor, float64.",
+)
 CHECKS = {
     check.name: check
     for check in (

@@ -1,4 +1,4 @@
-"""The LSTM and all its variants: seed 002 (Greff et al. 2017, section II and appendix).
+"""The LSTM and all its variants: seed 002 (Greff et al. 2017, section II).
 
     z_bar = W_z x + R_z y⁻ + b_z                      z = g(z_bar)
     i_bar = W_i x + R_i y⁻ + p_i ⊙ c⁻ + b_i           i = σ(i_bar)

@@ -148,7 +148,7 @@ def remember(answer):
     expect(left > 0.5, f"the forget gate lets {left:.1g} of c through to step {T}: it fades")
     expect(
         not params["W_z"][0, 1],
-        "the distractors get into z, and so into c: which entry of W_z reads them?",
+        "the noise gets into z, and so into c: which entry of W_z reads it?",
     )
     expect(
         not params["b_z"][0],

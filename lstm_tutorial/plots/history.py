@@ -22,7 +22,9 @@ RUNS = OKABE_ITO["black"]
 def grammar():
     """The Reber grammar: its nodes, and an arrow for each symbol that may be written there."""
     figure = Picture(_grammar_alt(), 7.2, 3.0)
-    axes = figure.add_subplot(title="A Reber string is a walk from left to right; each arrow writes a symbol")
+    axes = figure.add_subplot(
+        title="A Reber string is a walk from node 0 to node 7; each arrow writes a symbol"
+    )
     axes.set_axis_off()
     axes.set(xlim=(-0.5, 6.5), ylim=(-1.75, 1.75), aspect="equal")
     for node, arrows in enumerate(ARROWS):

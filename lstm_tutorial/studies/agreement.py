@@ -78,7 +78,7 @@ def tuning_runs(row, mode):
 
 
 def perform(run, corpus, say=say_at_once):
-    """The ledger's record of a run: read, or run from the start. A run takes a minute or two."""
+    """The ledger's record of a run: read, or run from the start. A run takes a minute or more."""
     label = f"{run.variant}, rate {run.settings['learning_rate']:g}, seed {run.seed}"
     return once(run, corpus, train, label, say)
 

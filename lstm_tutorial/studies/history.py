@@ -272,5 +272,7 @@ def results_table(records, task, mode="laptop"):
         lost = sum(r["status"] == "diverged" for r in runs)
         notes += [f"{row}: {lost} of the runs diverged."] if lost else []
     columns = ("row", "gradient", "rate", "solved", "updates (median)", "first mistake at step (median)")
-    notes.append("Updates: of the runs that solved it. First mistake: of the test sequences that have one.")
+    notes.append(
+        "Updates: of the runs that solved it. First mistake: per run the mean over the test sequences with one."
+    )
     return Table(f"{task}, at most {UPDATES[mode]:,} updates", columns, tuple(lines), tuple(notes), left=2)

@@ -48,7 +48,7 @@ WRONG = {
         ),
         (
             "def remember(p): p['W_z'][0] = 3; p['b_f'][:] = 10; p['b_o'][:] = 3; return p",
-            "the distractors get",
+            "the noise gets",
         ),
         (
             "def remember(p): p['W_z'][0, 0] = 3; p['b_i'][:] = -10; p['b_f'][:] = 10; return p",
