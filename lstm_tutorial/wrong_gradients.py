@@ -494,8 +494,8 @@ class TrainingCheck:
 
 FULL = Check(
     "full",
-    "Random states, biases, peepholes and upstream, on every y and on the last state; five steps, two sequences, "
-    "four units, every tensor, float64.",
+    "Random states, biases, peepholes and upstream, on every y and on the last state; five steps, two "
+    "sequences, four units, every tensor, float64.",
 )
 CHECKS = {
     check.name: check

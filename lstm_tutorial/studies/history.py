@@ -273,6 +273,6 @@ def results_table(records, task, mode="laptop"):
         notes += [f"{row}: {lost} of the runs diverged."] if lost else []
     columns = ("row", "gradient", "rate", "solved", "updates (median)", "first mistake at step (median)")
     notes.append(
-        "Updates: of the runs that solved it. First mistake: per run the mean over the test sequences with one."
+        "Updates: of the runs that solved it. First mistake: per run, the mean of test sequences with one."
     )
     return Table(f"{task}, at most {UPDATES[mode]:,} updates", columns, tuple(lines), tuple(notes), left=2)
