@@ -330,6 +330,12 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert "fair lstm, sgd: rate" in printed and "not to be compared" in printed and "not run" in printed
     assert main(arguments) == 0
     assert "in the ledger" in capsys.readouterr().out and len(list(tmp_path.glob("*/*.json"))) == len(found)
+    taken = study.chosen_rate(found, "fair lstm, sgd", "smoke", "smoke", "banyan")
+    assert main([*arguments, "--also-try", "1e-6"]) == 0  # one run more, and nothing else is changed by it
+    more = [r for r in ledger.read(study.STUDY) if r["data"] == "banyan"]
+    assert len(more) == len(found) + 1
+    assert study.chosen_rate(more, "fair lstm, sgd", "smoke", "smoke", "banyan") == taken != (None, False)
+    assert 1e-6 in study.tried(more, "fair lstm, sgd", "smoke", "smoke", "banyan")
     for wrong, word in ((["--rows", "lstm"], "'lstm'"), (["--seeds", "100"], "100")):
         assert main(["compare", "--corpus", "banyan", *wrong]) == 2
         assert word in capsys.readouterr().err

@@ -15,6 +15,7 @@ from .arguments import (
     corpus_of,
     device_and_threads,
     mode_and_config,
+    positive,
     reported_seeds,
     say_rate,
 )
@@ -49,6 +50,14 @@ def add_parser(subparsers):
         "--rows", nargs="+", metavar="ROW", help=f"default: all; {'; '.join(map(repr, study.ROWS))}"
     )
     add_seeds(parser, [0])
+    parser.add_argument(
+        "--also-try",
+        nargs="+",
+        type=positive,
+        default=[],
+        metavar="RATE",
+        help="rates to try too, for fair rows; which one is taken does not depend on them",
+    )
     add_torch(parser, ("replica", "full"))
 
 
@@ -75,6 +84,8 @@ def run(args):
             )
             say_rate(row, rate, at_edge)
             rates[row] = rate, study.BY_VALID
+            for further in args.also_try:
+                do(row, study.run_of(row, study.TUNING_SEED, mode, config, words, further, study.BY_GRID))
     for seed in seeds:
         for row in rows:
             rate, selected_on = rates[row]
