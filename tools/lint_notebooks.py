@@ -134,10 +134,14 @@ def cells_have_a_slide_type(nb):
             yield f"{name(cell)} has the slide_type {kind!r}, which is none of {', '.join(SLIDE_TYPES)}"
 
 
+def starts_a_section(cell):
+    """Whether a cell has the heading of a section: ## outside of a block of code."""
+    return cell.cell_type == "markdown" and bool(re.search("^## ", FENCED.sub("", cell.source), re.MULTILINE))
+
+
 def sections_start_a_slide(nb):
     for cell in nb.cells:
-        prose = FENCED.sub("", cell.source) if cell.cell_type == "markdown" else ""
-        if re.search(r"^## ", prose, re.MULTILINE) and slide_type(cell) != "slide":
+        if starts_a_section(cell) and slide_type(cell) != "slide":
             yield f"{name(cell)} has the heading of a section, but not the slide_type slide"
 
 
@@ -150,15 +154,15 @@ def sections_tell_their_minutes(nb):
     """For whoever presents it: the speaker notes of a section begin with how long it takes."""
     if chapter_of(nb) == MAP:
         return
-    untold = None
-    for cell in [*nb.cells, None]:
-        prose = FENCED.sub("", cell.source) if cell and cell.cell_type == "markdown" else ""
-        if cell is None or re.search(r"^## ", prose, re.MULTILINE):
-            if untold:
-                yield f'{untold} is a section whose speaker notes do not begin with "Minutes: "'
-            untold = cell and name(cell)
-        elif slide_type(cell) == "notes" and MINUTES.match(prose):
-            untold = None
+    sections = []  # [the cell with its heading, whether its minutes are told]
+    for cell in nb.cells:
+        if starts_a_section(cell):
+            sections.append([cell, False])
+        elif sections and slide_type(cell) == "notes" and MINUTES.match(cell.source):
+            sections[-1][1] = True
+    for cell, told in sections:
+        if not told:
+            yield f'{name(cell)} is a section whose speaker notes do not begin with "Minutes: "'
 
 
 def has_its_cards(nb):

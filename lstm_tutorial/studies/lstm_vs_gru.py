@@ -3,7 +3,8 @@
 The study is data: its configurations, its rows, its grid of rates. Rows ending in "leak" are wired as
 published (:mod:`lstm_tutorial.seed_001`); "no leak" is the same without the leak, so that its size can be
 told. The fair rows are the course's own language model: no leak, every word predicted, a rate of its own for
-each row, and the GRU once with as many units and once with as many parameters.
+each row, and the GRU once with as many units and once with as many parameters. "fair lstm, wide" has seed
+001's pair of linear layers, and nothing else of it.
 """
 
 from dataclasses import dataclass, field
